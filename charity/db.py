@@ -1,0 +1,199 @@
+"""The database: base class, sessions, units of work, retries.
+
+The only place that commits. ``unit_of_work`` ends the request's read transaction and
+begins a writing one at once (``BEGIN IMMEDIATE`` on SQLite), so that a transaction
+never has to be upgraded. On SQLite an authorizer plays the part of PostgreSQL's app
+role: what only triggers may write, statements of the app may not.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session, registry
+from sqlalchemy.types import TypeDecorator
+
+T = TypeVar("T")
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+#: 63-bit key; INTEGER on SQLite, whose BIGINT would not be a row id.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+#: Fen, minutes and counts.
+Big = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant in UTC; SQLite gives it back without its zone, which is put back here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant carries its time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING), type_annotation_map={int: Big, datetime: Instant}
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, where and when; built by the shell and handed to every service verb.
+
+    Attributes:
+        user_id: the login that acts.
+        org_id: the org whose books are meant.
+        name: the name signed with.
+        permissions: what this login may do in this org.
+        at: the instant of the act, UTC.
+        unit_id: the place the login sits at; None for the whole org.
+    """
+
+    user_id: int
+    org_id: int
+    name: str
+    permissions: frozenset[str]
+    at: datetime
+    unit_id: int | None = field(default=None)
+
+    def may(self, permission: str) -> bool:
+        """Say whether this login holds a permission in this org."""
+        return permission in self.permissions
+
+
+#: Tables that only triggers may write, by name; features add theirs at import.
+TRIGGER_ONLY: set[str] = set()
+#: Tables that may only grow.
+APPEND_ONLY: set[str] = set()
+
+
+def _authorize(action: int, first: str | None, second: str | None, base: str | None, trigger: str | None) -> int:
+    """Refuse on SQLite what PostgreSQL's grants refuse to the app role."""
+    if action in (sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
+        if first in APPEND_ONLY or (first in TRIGGER_ONLY and trigger is None):
+            return sqlite3.SQLITE_DENY
+    elif action == sqlite3.SQLITE_INSERT:
+        if first in TRIGGER_ONLY and trigger is None:
+            return sqlite3.SQLITE_DENY
+    elif action == sqlite3.SQLITE_DROP_TRIGGER or (action == sqlite3.SQLITE_PRAGMA and first == "writable_schema"):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
+def prepare_engine(engine: Engine, *, is_owner: bool = False) -> None:
+    """Install the connection rules of this project on an engine.
+
+    Args:
+        engine: any engine that will see the project's tables.
+        is_owner: True for migrations only; the SQLite authorizer is left out.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "foreign_keys=ON",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=15000",
+            "recursive_triggers=ON",
+            "cache_size=-32000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        if not is_owner:
+            connection.set_authorizer(_authorize)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        is_write = connection.get_execution_options().get("is_write") or is_owner
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+def begin_write(session: Session) -> None:
+    """End the session's read transaction and begin a writing one at once."""
+    session.rollback()
+    session.connection(execution_options={"is_write": True})
+
+
+@contextmanager
+def unit_of_work(session: Session | None = None) -> Iterator[Session]:
+    """Open one writing transaction; commit at the end, roll back on any error.
+
+    Args:
+        session: the session to use; the request's own when None.
+    """
+    own = session if session is not None else db.session()
+    begin_write(own)
+    try:
+        yield own
+        own.commit()
+    except BaseException:
+        own.rollback()
+        raise
+
+
+_RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
+
+
+def is_transient(error: BaseException) -> bool:
+    """Say whether a database error asks for the same transaction once more."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error, OperationalError) and "database is locked" in str(error.orig):
+        return True
+    return getattr(error.orig, "sqlstate", None) in _RETRY_STATES
+
+
+def transact(work: Callable[[Session], T], *, session: Session | None = None, tries: int = 5) -> T:
+    """Run one unit of work, whole, up to five times while the database asks for it.
+
+    Args:
+        work: gets the session, returns the result; must have no effect outside it.
+        session: the session to use; the request's own when None.
+        tries: how often at most.
+    """
+    for attempt in range(1, tries + 1):
+        try:
+            with unit_of_work(session) as own:
+                return work(own)
+        except DBAPIError as error:
+            if attempt == tries or not is_transient(error):
+                raise
+            time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
+    raise AssertionError("unreachable")
