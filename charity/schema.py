@@ -1,0 +1,98 @@
+"""The schema: every feature's tables, the migrations, triggers and grants on them.
+
+Stands beside ``cli`` and ``create_app``, above every feature, because it gathers them
+all. Runs as the owner. The invariant: after ``upgrade`` the database has the tables of
+the models, the triggers of the declarations, and no role has a right too many.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+import charity
+from charity import grants, triggers
+from charity.config import Settings, resource_dir
+from charity.db import Base, prepare_engine
+
+def load_tables() -> None:
+    """Import what every feature declares: tables (``models``, ``…_models``), guards (``sealing``).
+
+    Features are found, not listed, so that none can be forgotten.
+    """
+    for module in pkgutil.iter_modules(charity.__path__):
+        if not module.ispkg:
+            continue
+        package = importlib.import_module(f"charity.{module.name}")
+        for inner in pkgutil.iter_modules(package.__path__):
+            if inner.name == "sealing" or inner.name.split("_")[-1] == "models":
+                importlib.import_module(f"charity.{module.name}.{inner.name}")
+
+
+@contextmanager
+def owner_engine(settings: Settings) -> Iterator[Engine]:
+    """Give an engine of the owner's role without a pool; SQLite's authorizer is left out."""
+    engine = create_engine(settings.owner_url, poolclass=NullPool)
+    prepare_engine(engine, is_owner=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def migration_config(settings: Settings) -> Config:
+    """Return Alembic's configuration; the migrations may stand in a wheel."""
+    config = Config()
+    config.set_main_option("script_location", str(resource_dir("migrations")).replace("%", "%%"))
+    config.attributes["settings"] = settings
+    return config
+
+
+def upgrade(settings: Settings, revision: str = "head") -> list[str]:
+    """Bring the database to a revision, then seal it.
+
+    Args:
+        settings: names the owner's URL and the roles.
+        revision: Alembic's name of the goal.
+
+    Returns:
+        The PostgreSQL roles that do not exist yet and so got no rights.
+    """
+    config = migration_config(settings)
+    command.upgrade(config, revision)
+    return list(config.attributes.get("missing_roles", ()))
+
+
+def seal(connection: Connection, settings: Settings) -> list[str]:
+    """Install every trigger and grant, and make sure that they stand as declared.
+
+    Returns:
+        The PostgreSQL roles that do not exist yet.
+
+    Raises:
+        RuntimeError: the database shows other triggers than were just installed.
+    """
+    load_tables()
+    triggers.install(connection)
+    if differences := triggers.compare(connection):
+        raise RuntimeError("; ".join(differences))
+    missing = grants.install(connection, settings)
+    if connection.dialect.name == "postgresql":
+        # A plan cached on an empty table would stay: tell the planner what is there.
+        connection.exec_driver_sql("ANALYZE")
+    return missing
+
+
+def create_tables(connection: Connection, settings: Settings) -> None:
+    """Create everything from the models at once, without migrations; for comparison."""
+    load_tables()
+    Base.metadata.create_all(connection)
+    seal(connection, settings)
