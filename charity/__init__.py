@@ -1,0 +1,94 @@
+"""A double-entry ledger with a fund on every line, and public pages that are queries over it.
+
+``create_app`` is the one place that wires everything. Its imports stand inside it, so
+that the pure modules of this package can be used and tested without Flask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from charity.config import Settings
+
+#: Modules with a ``blueprint``, in the order of the layers. What a feature gives the
+#: shell (hooks, navigation, handlers) it registers itself when it is imported or, where
+#: it needs the app, with ``@blueprint.record_once``.
+FEATURES = (
+    "charity.web.routes",
+    "charity.jobs.routes",
+    "charity.messages.routes",
+    "charity.oplog.routes",
+    "charity.places.routes",
+    "charity.users.routes",
+    "charity.imports.routes",
+    "charity.ledger.routes",
+    "charity.proofs.routes",
+    "charity.donations.routes",
+    "charity.receipts.routes",
+    "charity.disclosure.routes",
+)
+
+
+def create_app(settings: Settings | None = None, clock: Callable[[], datetime] | None = None) -> Flask:
+    """Return the app, ready to serve.
+
+    Args:
+        settings: from the environment when None.
+        clock: gives the present instant, UTC; the system clock when None.
+
+    Raises:
+        UndeclaredAccess: a page does not say who may open it.
+    """
+    from flask import Flask
+    from flask_migrate import Migrate
+    from flask_wtf import CSRFProtect
+    from jinja2 import StrictUndefined
+
+    from charity.config import load_settings, resource_dir, system_clock
+    from charity.db import db, prepare_engine
+    from charity.web import access, cache, context, errors, filters, locale, prefix, security
+
+    settings = settings or load_settings()
+    app = Flask(
+        __name__,
+        template_folder=str(resource_dir("templates")),
+        static_folder=str(resource_dir("static")),
+        instance_path=str(settings.data_dir),
+    )
+    app.config.update(security.config(settings))
+    app.config.update(SQLALCHEMY_DATABASE_URI=settings.database_url, CLOCK=clock or system_clock)
+    app.extensions["charity.settings"] = settings
+    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+
+    context.install(app)
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    Migrate(app, db, directory=str(resource_dir("migrations")))
+    locale.install(app)
+    access.install(app)  # before CSRF: who is signed out is led to sign in, not told of a token
+    CSRFProtect(app)
+    filters.install(app)
+    errors.install(app)
+    cache.install(app)
+
+    for name in FEATURES:
+        if _is_there(name):
+            app.register_blueprint(import_module(name).blueprint)
+    access.check_declared(app)
+    app.wsgi_app = prefix.OrgPrefix(app.wsgi_app, app)  # type: ignore[method-assign]
+    security.install(app, settings)
+    return app
+
+
+def _is_there(name: str) -> bool:
+    """Say whether a feature's module exists already."""
+    from importlib.util import find_spec
+
+    return find_spec(name.rpartition(".")[0]) is not None and find_spec(name) is not None

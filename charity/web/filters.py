@@ -1,0 +1,128 @@
+"""Jinja filters and globals: how money, days, instants and files are written on a page.
+
+Filters return plain text; what carries a machine value (``<data>``, ``<time>``) is a
+macro in ``templates/macros``. No filter calculates with money.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from pathlib import Path
+
+from flask import Flask, current_app, request, url_for
+from flask_babel import format_date, gettext, pgettext
+
+from charity import money, names
+from charity.periods import Month
+from charity.web.context import settings
+from charity.web.prefix import SCRIPT_ROOT
+
+MINUS = "\u2212"
+_WAN_FEN = 1_000_000
+
+
+def yuan(fen: int) -> str:
+    """Return yuan with two decimals and thousands commas: ``1,234.50``, ``−1,234.50``."""
+    return money.format_yuan(fen).replace("-", MINUS)
+
+
+def wan(fen: int) -> str:
+    """Return a headline amount with its unit: 万元 from 10,000 yuan up, 元 below."""
+    if abs(fen) < _WAN_FEN:
+        return gettext("¥%(amount)s", amount=yuan(fen))
+    return gettext("¥%(amount)s × 10,000", amount=money.format_wan(fen).replace("-", MINUS))
+
+
+def capital(fen: int) -> str:
+    """Return the amount in capital characters (大写金额)."""
+    return money.capital_yuan(fen)
+
+
+def day(value: date) -> str:
+    """Return a date as it stands in tables: ``2026-06-05``."""
+    return value.isoformat()
+
+
+def day_long(value: date) -> str:
+    """Return a date as it stands in a sentence: 2026年6月5日, June 5, 2026."""
+    return format_date(value, "long", rebase=False)
+
+
+def instant(value: datetime) -> str:
+    """Return an instant in the org's zone to the minute: ``2026-06-05 09:30``."""
+    return value.astimezone(settings().zone).strftime("%Y-%m-%d %H:%M")
+
+
+def month(value: Month | int) -> str:
+    """Return a month of the books in words; a stored code (``202603``) is understood.
+
+    Month 13 is named 审计调整期 with its year.
+    """
+    known = value if isinstance(value, Month) else Month.from_code(value)
+    if known.number == 13:
+        return gettext("%(year)s audit adjustments", year=str(known.year))
+    return gettext("%(year)s-%(month)s", year=str(known.year), month=f"{known.number:02d}")
+
+
+def hours(minutes: int) -> str:
+    """Return service time in hours and minutes; zero is said as 0 min."""
+    whole, rest = divmod(minutes, 60)
+    if not whole:
+        return gettext("%(minutes)s min", minutes=str(rest))
+    if not rest:
+        return gettext("%(hours)s h", hours=f"{whole:,d}")
+    return gettext("%(hours)s h %(minutes)s min", hours=f"{whole:,d}", minutes=str(rest))
+
+
+def mask(name: str) -> str:
+    """Return a person's name masked."""
+    return names.mask_name(name)
+
+
+def basis_points(value: int) -> str:
+    """Return a share stored in basis points as a percentage: ``12.50%``."""
+    sign, whole = (MINUS if value < 0 else ""), abs(value)
+    return f"{sign}{whole // 100}.{whole % 100:02d}%"
+
+
+def translated(message: str, context: str = "") -> str:
+    """Return the translation of a message id that reaches the page as a value."""
+    if not message:
+        return ""
+    return pgettext(context, message) if context else gettext(message)
+
+
+def static_url(path: str) -> str:
+    """Return the address of a static file with the first 12 digits of its content hash.
+
+    The address leaves out the org's prefix, so that a browser keeps one copy for all.
+    """
+    known: dict[str, str] = current_app.extensions.setdefault("charity.static_hashes", {})
+    version = known.get(path)
+    if version is None or current_app.debug:
+        data = (Path(str(current_app.static_folder)) / path).read_bytes()
+        version = known[path] = hashlib.sha256(data).hexdigest()[:12]
+    address = url_for("static", filename=path, v=version)
+    if request and SCRIPT_ROOT in request.environ:
+        return str(request.environ[SCRIPT_ROOT]) + address[len(request.script_root) :]
+    return address
+
+
+def install(app: Flask) -> None:
+    """Register the filters and globals above under their own names."""
+    for function in (
+        yuan,
+        wan,
+        capital,
+        day,
+        day_long,
+        instant,
+        month,
+        hours,
+        mask,
+        basis_points,
+        translated,
+    ):
+        app.jinja_env.filters[function.__name__] = function
+    app.jinja_env.globals["static_url"] = static_url

@@ -1,0 +1,97 @@
+"""Rate limits kept as rows, so that they hold across workers and restarts.
+
+A limit is keyed by its subject first (sign-in, receipt, phone) and by the address only
+second, so that a village behind one address is not locked out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import request
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import TooManyRequests
+
+from charity.db import transact
+from charity.web.context import now, settings
+from charity.web.models import RateLimit
+
+
+def subject_hash(name: str, subject: str) -> bytes:
+    """Return the keyed hash that stands for a subject; no address is kept in clear."""
+    text = f"{name}\x00{subject}".encode()
+    return hashlib.blake2b(text, key=settings().field_key, digest_size=32, person=b"rate limit").digest()
+
+
+def spend(session: Session, *, name: str, subject: str, limit: int, window_s: int, at: datetime) -> bool:
+    """Count one try and say whether it was still allowed; a refused try is not counted.
+
+    The windows are fixed, but the last window's tries count on in the share of it that
+    still lies within ``window_s``, so that no double burst fits around its end.
+
+    Args:
+        session: a writing transaction, committed by the caller even if the try fails.
+        name: what is limited, e.g. ``sign_in``.
+        subject: who is limited, e.g. a login name or ``client_address()``.
+        limit: tries allowed within the window.
+        window_s: length of the window, in seconds.
+        at: the instant of the try, UTC.
+    """
+    key = subject_hash(name, subject)
+    elapsed_s = int(at.timestamp()) % window_s
+    start = datetime.fromtimestamp(int(at.timestamp()) - elapsed_s, UTC)
+    window = timedelta(seconds=window_s)
+    earlier = session.scalar(
+        select(RateLimit.count).where(RateLimit.subject_hash == key, RateLimit.window_start == start - window)
+    )
+    room = limit - (earlier or 0) * (window_s - elapsed_s) // window_s
+    if room <= 0:
+        return False
+    count = _count_one(session, key, start, start + 2 * window, room)
+    if count == 1:
+        session.execute(delete(RateLimit).where(RateLimit.expires_at < at))
+    return count is not None
+
+
+def _count_one(session: Session, key: bytes, start: datetime, expires_at: datetime, room: int) -> int | None:
+    """Raise the window's count by one while it is below ``room``; None when it is not."""
+    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(RateLimit).values(
+        subject_hash=key, window_start=start, count=1, expires_at=expires_at
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=[RateLimit.subject_hash, RateLimit.window_start],
+        set_={"count": RateLimit.count + 1},
+        where=RateLimit.count < room,
+    ).returning(RateLimit.count)
+    found: int | None = session.scalar(statement)
+    return found
+
+
+def charge(*, name: str, subject: str, limit: int, window_s: int) -> None:
+    """Count one try in a transaction of its own and refuse the request beyond the limit.
+
+    To be called before the act's own transaction, whose failure must not uncount it.
+
+    Raises:
+        TooManyRequests: the subject has no try left in the window.
+    """
+    at = now()
+    if not transact(
+        lambda session: spend(session, name=name, subject=subject, limit=limit, window_s=window_s, at=at)
+    ):
+        raise TooManyRequests(retry_after=window_s)
+
+
+def client_address() -> str:
+    """Return the client's address behind the trusted proxies; of IPv6 the /64 network."""
+    text = request.remote_addr or "0.0.0.0"
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)

@@ -1,0 +1,101 @@
+"""Headers, cookies and limits that hold for every answer.
+
+The content policy allows nothing inline and no other host: styles, scripts and pictures
+are files of this app. Cookie security follows ``PUBLIC_URL``, so that an office network
+without TLS can run, with a warning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, current_app, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response
+
+from charity.config import Settings
+from charity.web.access import access_of
+
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+#: Largest request, in bytes: a year's bank file with room to spare.
+MAX_REQUEST_BYTES = 32 * 1024 * 1024
+_STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
+_STATIC_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def config(settings: Settings) -> dict[str, Any]:
+    """Return the Flask settings that follow from ours."""
+    # The prefix makes a browser refuse the cookie unless it is secure and of this host.
+    prefix = "__Host-" if settings.is_secure else ""
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SESSION_COOKIE_NAME": f"{prefix}session",
+        "SESSION_COOKIE_SECURE": settings.is_secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_PATH": "/",
+        "REMEMBER_COOKIE_SECURE": settings.is_secure,
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
+        "MAX_FORM_MEMORY_SIZE": 4 * 1024 * 1024,
+        "MAX_FORM_PARTS": 10_000,
+        # The token lives as long as the session: a form left open over lunch still works.
+        "WTF_CSRF_TIME_LIMIT": None,
+        "PREFERRED_URL_SCHEME": "https" if settings.is_secure else "http",
+    }
+
+
+def add_headers(response: Response) -> Response:
+    """Set the headers of every answer; what a view has set itself stands."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers.setdefault("Strict-Transport-Security", _STRICT_TRANSPORT)
+    if request.endpoint == "static":
+        # send_file has set no-cache; an address that carries the content's hash never
+        # changes its content.
+        if "v" in request.args and response.status_code in (200, 304):
+            response.headers["Cache-Control"] = _STATIC_FOR_EVER
+        return response
+    response.headers.setdefault("Cache-Control", _default_caching(response))
+    return response
+
+
+def _default_caching(response: Response) -> str:
+    """Return no-store for what is not public and for errors, else ask again each time."""
+    access = access_of(current_app, request.endpoint) if request.endpoint else None
+    is_public = access is not None and access.kind == "public" and response.status_code < 400
+    return "private, no-cache" if is_public else "no-store"
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Add the headers, trust the configured number of proxies, warn without TLS."""
+    app.after_request(add_headers)
+    if count := settings.trusted_proxies:
+        # Neither host nor prefix: a proxy that does not set them would let a client do so.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+    if settings.environment == "production" and not settings.is_secure:
+        app.logger.warning("PUBLIC_URL is not https: sign-ins and data cross the network in clear.")
