@@ -44,17 +44,20 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
 
     Raises:
         UndeclaredAccess: a page does not say who may open it.
+        UnsafeSettings: a key is missing, or the database role could pass the guards.
     """
     from flask import Flask
     from flask_migrate import Migrate
     from flask_wtf import CSRFProtect
     from jinja2 import StrictUndefined
 
+    from charity import grants, sealed
     from charity.config import load_settings, resource_dir, system_clock
     from charity.db import db, prepare_engine
     from charity.web import access, cache, context, errors, filters, locale, prefix, security
 
     settings = settings or load_settings()
+    sealed.configure(settings.field_key)
     app = Flask(
         __name__,
         template_folder=str(resource_dir("templates")),
@@ -70,6 +73,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
+        grants.refuse_unsafe_role(db.engine, settings)
     Migrate(app, db, directory=str(resource_dir("migrations")))
     locale.install(app)
     access.install(app)  # before CSRF: who is signed out is led to sign in, not told of a token

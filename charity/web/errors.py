@@ -69,9 +69,7 @@ TEXTS: dict[int, tuple[str, str, str]] = {
     ),
     500: (
         N_("Something went wrong on our side"),
-        N_(
-            "The error has been recorded. What had been saved before is safe; this last step was not carried out."
-        ),
+        N_("The error has been recorded. What was saved before is safe; this last step was not done."),
         N_("Try again in a few minutes. If it happens again, tell the office the time it happened."),
     ),
     503: (
@@ -107,7 +105,6 @@ def page_of(error: HTTPException) -> ErrorPage:
     """Return the page of an HTTP error; an unknown status borrows the words of 400 or 500."""
     status = error.code or 500
     title, what, next_step = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
-    sign_in_url = _sign_in_url(status)
     if isinstance(error, PermissionMissing):
         label = PERMISSIONS.get(error.permission)
         name = f"{gettext(label)} ({error.permission})" if label else error.permission
@@ -119,14 +116,11 @@ def page_of(error: HTTPException) -> ErrorPage:
         title = N_("This form is out of date")
         what = N_("You have signed in or out since it was opened. Nothing was changed.")
         next_step = N_("Go back, load the page again and send the form once more.")
-    return ErrorPage(
-        status, gettext(title), gettext(what), gettext(next_step), sign_in_url=_sign_in_url(status)
-    )
+    sign_in_url = _sign_in_url() if status == 401 else ""
+    return ErrorPage(status, gettext(title), gettext(what), gettext(next_step), (), sign_in_url)
 
 
-def _sign_in_url(status: int) -> str:
-    if status != 401:
-        return ""
+def _sign_in_url() -> str:
     try:
         return url_for(SIGN_IN)
     except BuildError:

@@ -10,7 +10,7 @@ import hashlib
 from datetime import date, datetime
 from pathlib import Path
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, current_app, has_request_context, request, url_for
 from flask_babel import format_date, gettext, pgettext
 
 from charity import money, names
@@ -30,8 +30,8 @@ def yuan(fen: int) -> str:
 def wan(fen: int) -> str:
     """Return a headline amount with its unit: 万元 from 10,000 yuan up, 元 below."""
     if abs(fen) < _WAN_FEN:
-        return gettext("¥%(amount)s", amount=yuan(fen))
-    return gettext("¥%(amount)s × 10,000", amount=money.format_wan(fen).replace("-", MINUS))
+        return str(gettext("¥%(amount)s", amount=yuan(fen)))
+    return str(gettext("¥%(amount)s × 10,000", amount=money.format_wan(fen).replace("-", MINUS)))
 
 
 def capital(fen: int) -> str:
@@ -46,7 +46,7 @@ def day(value: date) -> str:
 
 def day_long(value: date) -> str:
     """Return a date as it stands in a sentence: 2026年6月5日, June 5, 2026."""
-    return format_date(value, "long", rebase=False)
+    return str(format_date(value, "long", rebase=False))
 
 
 def instant(value: datetime) -> str:
@@ -61,18 +61,18 @@ def month(value: Month | int) -> str:
     """
     known = value if isinstance(value, Month) else Month.from_code(value)
     if known.number == 13:
-        return gettext("%(year)s audit adjustments", year=str(known.year))
-    return gettext("%(year)s-%(month)s", year=str(known.year), month=f"{known.number:02d}")
+        return str(gettext("%(year)s audit adjustments", year=str(known.year)))
+    return str(gettext("%(year)s-%(month)s", year=str(known.year), month=f"{known.number:02d}"))
 
 
 def hours(minutes: int) -> str:
     """Return service time in hours and minutes; zero is said as 0 min."""
     whole, rest = divmod(minutes, 60)
     if not whole:
-        return gettext("%(minutes)s min", minutes=str(rest))
+        return str(gettext("%(minutes)s min", minutes=str(rest)))
     if not rest:
-        return gettext("%(hours)s h", hours=f"{whole:,d}")
-    return gettext("%(hours)s h %(minutes)s min", hours=f"{whole:,d}", minutes=str(rest))
+        return str(gettext("%(hours)s h", hours=f"{whole:,d}"))
+    return str(gettext("%(hours)s h %(minutes)s min", hours=f"{whole:,d}", minutes=str(rest)))
 
 
 def mask(name: str) -> str:
@@ -90,7 +90,7 @@ def translated(message: str, context: str = "") -> str:
     """Return the translation of a message id that reaches the page as a value."""
     if not message:
         return ""
-    return pgettext(context, message) if context else gettext(message)
+    return str(pgettext(context, message) if context else gettext(message))
 
 
 def static_url(path: str) -> str:
@@ -104,7 +104,7 @@ def static_url(path: str) -> str:
         data = (Path(str(current_app.static_folder)) / path).read_bytes()
         version = known[path] = hashlib.sha256(data).hexdigest()[:12]
     address = url_for("static", filename=path, v=version)
-    if request and SCRIPT_ROOT in request.environ:
+    if has_request_context() and SCRIPT_ROOT in request.environ:
         return str(request.environ[SCRIPT_ROOT]) + address[len(request.script_root) :]
     return address
 

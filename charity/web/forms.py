@@ -18,7 +18,7 @@ from flask_wtf.i18n import translations as library_translations
 from wtforms import Field, FieldList, FormField, PasswordField, StringField, ValidationError
 from wtforms.widgets import DateInput, HiddenInput, TextArea, TextInput
 
-from charity.errors import SENTENCES, N_, Problem, Refused, register
+from charity.errors import N_, SENTENCES, Problem, Refused, register
 from charity.ids import ALPHABET, new_code
 from charity.money import format_yuan, parse_yuan
 from charity.names import clean_line

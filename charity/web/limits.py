@@ -6,7 +6,6 @@ second, so that a village behind one address is not locked out.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,14 +17,14 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests
 
 from charity.db import transact
-from charity.web.context import now, settings
+from charity.sealed import keyed_hash
+from charity.web.context import now
 from charity.web.models import RateLimit
 
 
-def subject_hash(name: str, subject: str) -> bytes:
+def subject_hash(name: str, subject: str) -> str:
     """Return the keyed hash that stands for a subject; no address is kept in clear."""
-    text = f"{name}\x00{subject}".encode()
-    return hashlib.blake2b(text, key=settings().field_key, digest_size=32, person=b"rate limit").digest()
+    return keyed_hash(f"{name}\0{subject}", "rate limit")
 
 
 def spend(session: Session, *, name: str, subject: str, limit: int, window_s: int, at: datetime) -> bool:
@@ -58,7 +57,7 @@ def spend(session: Session, *, name: str, subject: str, limit: int, window_s: in
     return count is not None
 
 
-def _count_one(session: Session, key: bytes, start: datetime, expires_at: datetime, room: int) -> int | None:
+def _count_one(session: Session, key: str, start: datetime, expires_at: datetime, room: int) -> int | None:
     """Raise the window's count by one while it is below ``room``; None when it is not."""
     dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(RateLimit).values(

@@ -56,14 +56,15 @@ def language() -> str:
     return str(get_locale() or DEFAULT)
 
 
-class CatalogueDomain(Domain):
+class CatalogueDomain(Domain):  # type: ignore[misc]  # Flask-Babel carries no types
     """The message domain whose traditional catalogue falls back to the simplified one."""
 
     def get_translations(self) -> NullTranslations:
         code = language()
-        if code not in self.cache:
-            self.cache[code] = self._load(code)
-        return self.cache[code]
+        known: dict[str, NullTranslations] = self.cache
+        if code not in known:
+            known[code] = self._load(code)
+        return known[code]
 
     def _load(self, code: str) -> NullTranslations:
         catalogue = Translations.load(str(ROOT / "translations"), [code], "messages")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, String
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from charity.db import Base, Id
@@ -15,8 +15,8 @@ class RateLimit(Base):
 
     __tablename__ = "web_rate_limit"
 
-    #: Keyed hash of the limit's name and its subject (phone, address, login); 32 bytes.
-    subject_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    #: Keyed hash of the limit's name and its subject (phone, address, login), in hexadecimal.
+    subject_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     #: First instant of the window.
     window_start: Mapped[datetime] = mapped_column(primary_key=True)
     #: Number of tries in the window, from 1.
