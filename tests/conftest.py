@@ -68,10 +68,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--fast"):
-        return
-    folders = {config.rootpath / "tests" / name for name in ("unit", "service")}
-    kept = [i for i in items if folders & set(i.path.parents) and not i.get_closest_marker("slow")]
+    kept = list(items)
+    if config.getoption("--fast"):
+        folders = {config.rootpath / "tests" / name for name in ("unit", "service")}
+        kept = [i for i in kept if folders & set(i.path.parents) and not i.get_closest_marker("slow")]
+    if config.getoption("--update-golden"):
+        kept = [i for i in kept if "golden" in getattr(i, "fixturenames", ())]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
 

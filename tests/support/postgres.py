@@ -80,6 +80,17 @@ def binaries() -> str | None:
     return next((f for f in found if all(os.access(f"{f}/{x}", os.X_OK) for x in ("initdb", "postgres"))), None)
 
 
+def _roomy_folder() -> str:
+    """Return where databases are copied fastest: in memory where there is a gigabyte free.
+
+    A copy of a database is a few hundred small files: 20 ms in memory, 300 ms on a disk.
+    """
+    memory = "/dev/shm"
+    if Path(memory).is_dir() and shutil.disk_usage(memory).free > 2**30:
+        return memory
+    return "/tmp"
+
+
 def _unprivileged() -> dict[str, Any]:
     """Return what runs the server as somebody else than root, which it refuses."""
     if os.geteuid() != 0:
@@ -122,7 +133,7 @@ def _wait(server: subprocess.Popen[bytes], running: PostgresServer, log: Path) -
 def start_server(programs: str) -> Iterator[PostgresServer]:
     """Start a server from the binaries in a folder; it ends with the block."""
     who = _unprivileged()
-    base = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short: a socket's name stops at 107 bytes
+    base = Path(tempfile.mkdtemp(prefix="pg-", dir=_roomy_folder()))  # short: a socket's name stops at 107 bytes
     if who:
         os.chown(base, who["user"], who["group"])
     environ = {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(base)}
