@@ -82,7 +82,9 @@ def environment(lock: Path) -> Path:
         install_lock(lock, is_fresh=is_fresh)
     except SystemExit:
         sys.exit(f"The packages of {lock.name} could not be installed; the lines above say why. Try again.")
-    packages = VENV / "Lib/site-packages" if os.name == "nt" else next(VENV.glob("lib/python3*/site-packages"))
+    packages = (
+        VENV / "Lib/site-packages" if os.name == "nt" else next(VENV.glob("lib/python3*/site-packages"))
+    )
     (packages / "_src.pth").write_text(f"{ROOT}\n")
     STAMP.write_text("\n".join(sorted({digest(RUN_LOCK), digest(lock)})))
     return PYTHON
@@ -105,7 +107,9 @@ def make_venv() -> None:
     """Make an empty .venv with pip; Debian keeps what that needs in a package of its own."""
     if importlib.util.find_spec("ensurepip") is None and is_debian_root():
         install_packages(["python3-venv"])
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True
+    )
     if made.returncode:
         sys.exit(
             f"{made.stdout}{made.stderr}\nThe environment .venv could not be made."
@@ -126,7 +130,10 @@ def demo(options: argparse.Namespace, _rest: list[str]) -> None:
     server = subprocess.Popen([str(part) for part in server_command(python, port)], cwd=ROOT)
     try:
         wait_for(port, server)
-        print(f"\n  Public pages   {address}/\n  Office         {address}/office/\n\n  Stop with Ctrl-C.", flush=True)
+        print(
+            f"\n  Public pages   {address}/\n  Office         {address}/office/\n\n  Stop with Ctrl-C.",
+            flush=True,
+        )
         sys.exit(server.wait())
     except KeyboardInterrupt:
         server.terminate()
@@ -172,9 +179,9 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
 
 def test(options: argparse.Namespace, rest: list[str]) -> None:
     """Run the whole suite; further arguments go to pytest."""
-    if is_debian_root() and not options.fast:
-        if wanted := [name for name, file in DEBIAN_PACKAGES.items() if not glob.glob(file)]:
-            install_packages(wanted)
+    wanted = [name for name, file in DEBIAN_PACKAGES.items() if not glob.glob(file)]
+    if wanted and is_debian_root() and not options.fast:
+        install_packages(wanted)
     python = environment(TEST_LOCK)
     workers = [] if {"-n", "-x", "--pdb"} & set(rest) else ["-n", "2", "--dist", "worksteal"]
     run(python, "-m", "pytest", *workers, *["--fast"] * options.fast, *rest)
@@ -212,7 +219,16 @@ def messages(_options: argparse.Namespace, rest: list[str]) -> None:
 def lock(_options: argparse.Namespace, rest: list[str]) -> None:
     """Write both lock files from pyproject.toml; --upgrade takes newer versions."""
     uv = shutil.which("uv") or sys.exit("Lock files are written with uv; install it first: pip install uv")
-    common = (uv, "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--no-header", "--quiet")
+    common = (
+        uv,
+        "pip",
+        "compile",
+        "pyproject.toml",
+        "--universal",
+        "--generate-hashes",
+        "--no-header",
+        "--quiet",
+    )
     run(*common, *rest, "--output-file", RUN_LOCK.name)
     run(*common, *rest, "--extra", "test", "--constraint", RUN_LOCK.name, "--output-file", TEST_LOCK.name)
 
@@ -228,10 +244,16 @@ def parser() -> argparse.ArgumentParser:
         made[act].set_defaults(act=act)
     made[demo].add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
     made[demo].add_argument(
-        "--data", type=Path, metavar="DIR", default=ROOT / "var" / "demo", help="its folder (default: var/demo)"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=ROOT / "var" / "demo",
+        help="its folder (default: var/demo)",
     )
     made[demo].add_argument("--fresh", action="store_true", help="throw the data away and begin anew")
-    made[test].add_argument("--fast", action="store_true", help="unit and service tests on SQLite, under a minute")
+    made[test].add_argument(
+        "--fast", action="store_true", help="unit and service tests on SQLite, under a minute"
+    )
     made[corpus].add_argument("folder", type=Path, metavar="DIR")
     return top
 

@@ -76,14 +76,17 @@ def refuse_unsafe_role(engine: Engine, settings: Settings) -> None:
 
 def _powers(connection: Connection) -> list[str]:
     """Return what the current role may do that the app must not, in words."""
-    is_super, may_make_roles, may_replicate, is_writer, owns_tables, owns_database = connection.exec_driver_sql(
-        "SELECT bool_or(r.rolsuper), bool_or(r.rolcreaterole), bool_or(r.rolreplication),"
-        " bool_or(r.rolname = 'pg_write_all_data'),"
-        " EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
-        "         AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'MEMBER')),"
-        " EXISTS (SELECT FROM pg_database d WHERE d.datname = current_database() AND pg_has_role(d.datdba, 'MEMBER'))"
-        " FROM pg_roles r WHERE pg_has_role(r.oid, 'MEMBER')"
-    ).one()
+    is_super, may_make_roles, may_replicate, is_writer, owns_tables, owns_database = (
+        connection.exec_driver_sql(
+            "SELECT bool_or(r.rolsuper), bool_or(r.rolcreaterole), bool_or(r.rolreplication),"
+            " bool_or(r.rolname = 'pg_write_all_data'),"
+            " EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
+            "         AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'MEMBER')),"
+            " EXISTS (SELECT FROM pg_database d WHERE d.datname = current_database()"
+        "         AND pg_has_role(d.datdba, 'MEMBER'))"
+            " FROM pg_roles r WHERE pg_has_role(r.oid, 'MEMBER')"
+        ).one()
+    )
     if is_super:
         return ["is a superuser"]
     words = {

@@ -59,4 +59,4 @@ def new_public_no(prefix: str) -> str:
 def fold_code(text: str) -> str:
     """Return a code as typed by a person in its stored form: upper case, no blanks, O→0, I/L→1."""
     folded = "".join(text.upper().split()).replace("—", "-").replace("－", "-")
-    return folded.translate(str.maketrans({"O": "0", "I": "1", "L": "1"}))
+    return folded.translate(str.maketrans("OIL", "011"))

@@ -60,7 +60,7 @@ def pinyin_key(name: str) -> str:
     """Return the full pinyin of a name, lower case, for ordering on both databases."""
     from pypinyin import Style, lazy_pinyin
 
-    parts = lazy_pinyin(name, style=Style.NORMAL, errors=lambda text: [text])
+    parts = lazy_pinyin(name, style=Style.NORMAL)
     if name[:2] not in _COMPOUND and name[:1] in _SURNAMES and parts:
         parts[0] = _SURNAMES[name[0]]
     return " ".join(parts).casefold()

@@ -23,6 +23,7 @@ from charity import grants, triggers
 from charity.config import Settings, resource_dir
 from charity.db import Base, prepare_engine
 
+
 def load_tables() -> None:
     """Import what every feature declares: tables (``models``, ``…_models``), guards (``sealing``).
 

@@ -51,7 +51,8 @@ class _Declared:
 
 
 _CREATE_TRIGGER = re.compile(
-    r"create\s+(?:or\s+replace\s+)?trigger\s+(?:if\s+not\s+exists\s+)?(?P<name>\w+)\s+(?P<rest>.*)", re.I | re.S
+    r"create\s+(?:or\s+replace\s+)?trigger\s+(?:if\s+not\s+exists\s+)?(?P<name>\w+)\s+(?P<rest>.*)",
+    re.I | re.S,
 )
 _CREATE_FUNCTION = re.compile(
     r"create\s+(?:or\s+replace\s+)?function\s+(?:public\.)?(?P<name>\w+)\s*\(\s*\)\s*returns\s+trigger"
@@ -59,7 +60,8 @@ _CREATE_FUNCTION = re.compile(
     re.I | re.S,
 )
 _EVENTS = re.compile(
-    r"(?P<time>before|after|instead of)\s+(?P<events>.+?)\s+on\s+(?:public\.)?(?P<table>\w+)\s+(?P<rest>.*)", re.S
+    r"(?P<time>before|after|instead of)\s+(?P<events>.+?)\s+on\s+(?:public\.)?(?P<table>\w+)\s+(?P<rest>.*)",
+    re.S,
 )
 _registered: dict[str, Trigger] = {}
 
@@ -133,7 +135,10 @@ def install(connection: Connection, triggers: Sequence[Trigger] | None = None) -
         _run(connection, f'DROP TRIGGER "{name}" ON "{table}"')
     functions, wanted = _postgresql_parts(declared)
     for item in functions.values():
-        _run(connection, re.sub(r"(?i)create\s+function", "CREATE OR REPLACE FUNCTION", item.statement, count=1))
+        _run(
+            connection,
+            re.sub(r"(?i)create\s+function", "CREATE OR REPLACE FUNCTION", item.statement, count=1),
+        )
         _run(connection, f'REVOKE ALL ON FUNCTION "{item.name}"() FROM PUBLIC')
     for item in wanted.values():
         _run(connection, item.statement)
@@ -202,7 +207,7 @@ def _compare_postgresql(connection: Connection, declared: Sequence[Trigger]) -> 
 def _sqlite_installed(connection: Connection) -> dict[str, str]:
     """Return the text of each trigger of an SQLite database, by name."""
     rows = connection.exec_driver_sql("SELECT lower(name), sql FROM sqlite_master WHERE type = 'trigger'")
-    return {name: text for name, text in rows}
+    return {str(name): str(text) for name, text in rows}
 
 
 def _postgresql_installed(connection: Connection) -> list[tuple[str, str, str, str]]:
@@ -249,7 +254,9 @@ def _trigger_text(rest: str) -> str:
     match = _EVENTS.fullmatch(plain)
     if match is None or re.search(r"\bwhen\b", match["rest"]):
         raise TriggerTextError(f"a PostgreSQL trigger without WHEN is expected, not: {rest[:80]}")
-    events = " or ".join(sorted(re.sub(r"\s*,\s*", ", ", event) for event in re.split(r"\s+or\s+", match["events"])))
+    events = " or ".join(
+        sorted(re.sub(r"\s*,\s*", ", ", event) for event in re.split(r"\s+or\s+", match["events"]))
+    )
     tail = match["rest"].replace("execute procedure", "execute function").replace("public.", "")
     tail = re.sub(r"\s*\(\s*\)", "()", tail)
     return f"{match['time']} {events} on {match['table']} {tail}"
@@ -301,7 +308,9 @@ def _declared_function(match: re.Match[str], statement: str) -> _Declared:
     settings = re.findall(r"\bset (\w+)\s*(?:=|to)\s*((?:[\w\"'$]+)(?:\s*,\s*[\w\"'$]+)*)", options)
     is_definer = "security definer" in options
     if language is None or (is_definer and "search_path" not in dict(settings)):
-        raise TriggerTextError(f"{match['name']}: a language is named, and a search_path where the owner's rights apply")
+        raise TriggerTextError(
+            f"{match['name']}: a language is named, and a search_path where the owner's rights apply"
+        )
     paths = [f"{name}={value}" for name, value in settings]
     text = _function_text(match["body"], is_definer, paths, language[1])
     return _Declared(match["name"].lower(), "", statement, text)

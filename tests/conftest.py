@@ -25,7 +25,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from charity import schema, sealed
+from charity import sealed
 from charity.config import Settings
 from charity.db import prepare_engine
 from tests.support import databases, needs, postgres
@@ -269,7 +269,9 @@ def pdftotext() -> Callable[[bytes], str]:
     program = needs.needed("poppler-utils", "pdftotext")
 
     def read(document: bytes) -> str:
-        result = subprocess.run([program, "-layout", "-", "-"], input=document, capture_output=True, check=True)
+        result = subprocess.run(
+            [program, "-layout", "-", "-"], input=document, capture_output=True, check=True
+        )
         return result.stdout.decode()
 
     return read

@@ -74,7 +74,10 @@ def _create_what_stands(connection: Connection, settings: Settings) -> None:
     while broken := {
         table
         for table in tables
-        if any(key.target_fullname.rsplit(".", 1)[0] not in {t.name for t in tables} for key in table.foreign_keys)
+        if any(
+            key.target_fullname.rsplit(".", 1)[0] not in {t.name for t in tables}
+            for key in table.foreign_keys
+        )
     }:
         tables -= broken
     Base.metadata.create_all(connection, tables=sorted(tables, key=lambda table: table.name))

@@ -76,8 +76,12 @@ def binaries() -> str | None:
     """Return the folder of the newest server binaries on this machine, or None."""
     found = [str(Path(path).resolve().parent) for path in [shutil.which("initdb")] if path]
     for pattern in ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin"):
-        found += sorted(glob.glob(pattern), key=lambda p: [int(n) for n in re.findall(r"\d+", p)], reverse=True)
-    return next((f for f in found if all(os.access(f"{f}/{x}", os.X_OK) for x in ("initdb", "postgres"))), None)
+        found += sorted(
+            glob.glob(pattern), key=lambda p: [int(n) for n in re.findall(r"\d+", p)], reverse=True
+        )
+    return next(
+        (f for f in found if all(os.access(f"{f}/{x}", os.X_OK) for x in ("initdb", "postgres"))), None
+    )
 
 
 def _roomy_folder() -> str:
@@ -133,7 +137,9 @@ def _wait(server: subprocess.Popen[bytes], running: PostgresServer, log: Path) -
 def start_server(programs: str) -> Iterator[PostgresServer]:
     """Start a server from the binaries in a folder; it ends with the block."""
     who = _unprivileged()
-    base = Path(tempfile.mkdtemp(prefix="pg-", dir=_roomy_folder()))  # short: a socket's name stops at 107 bytes
+    base = Path(
+        tempfile.mkdtemp(prefix="pg-", dir=_roomy_folder())
+    )  # short: a socket's name stops at 107 bytes
     if who:
         os.chown(base, who["user"], who["group"])
     environ = {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(base)}
@@ -141,7 +147,9 @@ def start_server(programs: str) -> Iterator[PostgresServer]:
     settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
     with (base / "log").open("wb") as log:
         common = {"cwd": base, "env": environ, "stdout": log, "stderr": log, **who}
-        subprocess.run([f"{programs}/{init[0]}", *init[1:], "--locale=C.UTF-8", "--no-sync"], check=True, **common)
+        subprocess.run(
+            [f"{programs}/{init[0]}", *init[1:], "--locale=C.UTF-8", "--no-sync"], check=True, **common
+        )
         server = subprocess.Popen(
             [f"{programs}/postgres", "-D", f"{base}/data", "-k", str(base), *settings],
             preexec_fn=_die_with_parent,
