@@ -80,6 +80,6 @@ def refuse_if(problems: Iterable[Problem]) -> None:
         raise Refused(*found)
 
 
-def refuse(code: str, where: str = "", **params: Any) -> Refused:
+def refuse(code: str, where: str = "", /, **params: Any) -> Refused:
     """Return a :class:`Refused` with one problem, to be raised by the caller."""
     return Refused(Problem(code, params, where))

@@ -1,0 +1,578 @@
+"""What a voucher must be before anybody may post it; pure functions over values.
+
+Imports the standard library and the lowest layer only. Lines name accounts, funds and
+places by code; ``Books`` holds what those codes mean on one day. Each check has a
+second guard in the database (``sealing``) and a third that re-derives it (``checks``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
+from typing import Any
+
+from charity.errors import N_, Problem, register
+from charity.money import MAX_FEN, format_yuan
+from charity.periods import Month
+
+PROBLEMS = register(
+    {
+        "voucher_too_short": N_("A voucher has at least two lines; this one has %(count)s."),
+        "line_one_side": N_("Line %(line)s must have an amount on exactly one side."),
+        "line_sign": N_("Line %(line)s has the wrong sign: blue amounts are positive, red ones negative."),
+        "amount_too_large": N_("“%(text)s” is too large to be booked."),
+        "account_unknown": N_(
+            "Line %(line)s: account %(account)s is not in the chart of %(on)s; choose one from the list."
+        ),
+        "account_not_postable": N_("Line %(line)s: account %(account)s is a heading; choose one below it."),
+        "fund_unknown": N_("Line %(line)s: there is no fund %(fund)s open on %(on)s."),
+        "fund_wrong_kind": N_(
+            "Line %(line)s: account %(account)s cannot carry fund %(fund)s; "
+            "restricted accounts take a restricted fund, unrestricted ones the general fund, "
+            "agency ones agency money."
+        ),
+        "earmark_unknown": N_("Line %(line)s: earmark %(earmark)s does not belong to fund %(fund)s."),
+        "money_place_missing": N_("Line %(line)s: say where the money lies (account %(account)s)."),
+        "money_place_wrong": N_("Line %(line)s: %(place)s does not stand on account %(account)s."),
+        "dimension_unknown": N_("Line %(line)s: there is no %(kind)s %(code)s."),
+        "cash_flow_unknown": N_("Line %(line)s: there is no cash-flow item %(code)s."),
+        "net_asset_change_missing": N_(
+            "Line %(line)s: say what kind of net-asset change stands on account %(account)s."
+        ),
+        "summary_missing": N_("Line %(line)s: write a summary."),
+        "summary_personal": N_(
+            "Line %(line)s: the summary holds an identity, phone or bank number; write a code instead."
+        ),
+        "voucher_unbalanced": N_("Debit %(debit)s and credit %(credit)s differ by %(difference)s."),
+        "fund_unbalanced": N_(
+            "Inside fund %(fund)s (%(earmark)s) debit and credit differ by %(difference)s."
+        ),
+        "retag_place_missing": N_(
+            "Value moves between funds, but no place of money is marked as the main one to re-tag cash on."
+        ),
+        "date_outside_month": N_("%(on)s does not lie in month %(month)s."),
+        "red_without_target": N_("A red voucher names the voucher it reverses or corrects."),
+        "attachment_missing": N_(
+            "Attach the source document; only closing, opening and correction vouchers go without."
+        ),
+        "word_derived": N_("The word of this voucher is %(derived)s, not %(given)s; leave it empty."),
+    }
+)
+
+#: Classes of spending for the ratios (regulations 2.3).
+ACTIVITY_CLASSES = ("direct_aid", "project_staff", "project_running", "management", "fundraising", "other")
+
+#: Kinds of net-asset change a hand line on 3101, 3102 or 3201 must name.
+NET_ASSET_CHANGES = (
+    "release",
+    "restriction",
+    "fund_transfer",
+    "prior_year",
+    "prior_year_close",
+    "management_share",
+)
+
+#: Accounts whose hand lines name the kind of change.
+_NET_ASSET_CODES = frozenset({"3101", "3102", "320101", "320102"})
+
+_PERSONAL = re.compile(r"(?<!\d)(?:\d{17}[\dXx]|1[3-9]\d{9}|\d{15,19})(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """What an account code means in one chart."""
+
+    id: int
+    code: str
+    name_zh: str
+    name_en: str
+    kind: str
+    restriction: str
+    is_postable: bool
+    is_money: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FundInfo:
+    """What a fund code means; ``default_earmark`` is the code of its charter."""
+
+    id: int
+    code: str
+    name: str
+    kind: str
+    opened_on: date
+    closed_on: date | None
+    default_earmark: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarmarkInfo:
+    """What an earmark code means."""
+
+    id: int
+    code: str
+    name: str
+    fund: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceInfo:
+    """What a money place's code means: the accounts that may stand on it."""
+
+    id: int
+    code: str
+    name: str
+    account: str
+    agency_account: str | None
+    is_main: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the codes of one org mean on one day.
+
+    Attributes:
+        on: the day.
+        org_code: credit code of the org, as the proof log names it.
+        words: ``single`` (记) or ``three`` (收/付/转).
+        guarded: (guard, kind of fund, account code) triples in force.
+    """
+
+    on: date
+    org_code: str
+    words: str
+    accounts: Mapping[str, AccountInfo]
+    funds: Mapping[str, FundInfo]
+    earmarks: Mapping[str, EarmarkInfo]
+    places: Mapping[str, PlaceInfo]
+    designations: Mapping[str, int]
+    projects: Mapping[str, int]
+    cash_flow_items: Mapping[str, int]
+    dimensions: Mapping[tuple[int, str], int]
+    guarded: frozenset[tuple[str, str, str]]
+
+    def main_place(self, *, is_agency: bool) -> PlaceInfo | None:
+        """Return the place on which cash is re-tagged when the voucher names none."""
+        for place in self.places.values():
+            if place.is_main and (place.agency_account is not None or not is_agency):
+                return place
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """One line as prepared: codes and fen; every dimension the books know.
+
+    Attributes:
+        account, fund, earmark, …: codes; an empty earmark means the fund's charter.
+        debit_fen, credit_fen: exactly one not zero; negative on red vouchers.
+        quantity_milli: thousandths of the unit.
+    """
+
+    account: str
+    debit_fen: int = 0
+    credit_fen: int = 0
+    fund: str = "GEN"
+    earmark: str = ""
+    summary: str = ""
+    designation: str = ""
+    project: str = ""
+    source_kind: str = ""
+    source_id: int | None = None
+    source_step: int | None = None
+    money_place: str = ""
+    place_id: int | None = None
+    party_id: int | None = None
+    counterparty_org_id: int | None = None
+    activity_class: str = ""
+    cash_flow: str = ""
+    quantity_milli: int | None = None
+    unit: str = ""
+    is_retag: bool = False
+    beneficiary_code: str = ""
+    net_asset_change: str = ""
+    dimension1: str = ""
+    dimension2: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> DraftLine:
+        """Return the line that :meth:`to_json` wrote."""
+        return cls(**data)
+
+    def negated(self) -> DraftLine:
+        """Return the same line in red: same account and side, negative amount."""
+        return replace(self, debit_fen=-self.debit_fen, credit_fen=-self.credit_fen)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftVoucher:
+    """A voucher as prepared, lines in order; re-tag lines are added by :func:`complete`."""
+
+    voucher_on: date
+    month: Month
+    summary: str
+    lines: tuple[DraftLine, ...]
+    kind: str = "normal"
+    colour: str = "blue"
+    reverses_id: int | None = None
+    corrects_id: int | None = None
+    attachments: tuple[str, ...] = field(default=())
+
+    @property
+    def total_fen(self) -> int:
+        """Return the sum of debits, in fen."""
+        return sum(line.debit_fen for line in self.lines)
+
+    def as_request(self) -> dict[str, Any]:
+        """Return what identifies the request, for its hash."""
+        data = asdict(self)
+        data["voucher_on"] = self.voucher_on.isoformat()
+        data["month"] = self.month.code
+        data["lines"] = [line.to_json() for line in self.lines]
+        return data
+
+
+#: Cash-flow item by account on the other side, for money in and out, longest code first.
+_CASH_FLOW_IN = (
+    ("100901", "donations_in"),
+    ("4101", "donations_in"),
+    ("4201", "fees_in"),
+    ("4301", "services_in"),
+    ("2203", "services_in"),
+    ("4401", "subsidies_in"),
+    ("4501", "sales_in"),
+    ("1121", "sales_in"),
+    ("4601", "investment_income_in"),
+    ("1101", "investments_sold_in"),
+    ("14", "investments_sold_in"),
+    ("1509", "assets_sold_in"),
+    ("1501", "assets_sold_in"),
+    ("1601", "assets_sold_in"),
+    ("2101", "loans_in"),
+    ("2501", "loans_in"),
+    ("", "other_operating_in"),
+)
+_CASH_FLOW_OUT = (
+    ("5101", "aid_out"),
+    ("3201", "aid_out"),
+    ("100902", "aid_out"),
+    ("2204", "staff_out"),
+    ("1201", "purchases_out"),
+    ("2202", "purchases_out"),
+    ("1141", "purchases_out"),
+    ("2206", "taxes_out"),
+    ("5201", "taxes_out"),
+    ("1501", "assets_bought_out"),
+    ("1505", "assets_bought_out"),
+    ("1601", "assets_bought_out"),
+    ("1701", "assets_bought_out"),
+    ("1101", "investments_made_out"),
+    ("14", "investments_made_out"),
+    ("2101", "loans_repaid_out"),
+    ("2501", "loans_repaid_out"),
+    ("", "other_operating_out"),
+)
+
+
+def default_cash_flow(line: DraftLine, others: Iterable[str]) -> str:
+    """Return the cash-flow item of a money line from the accounts on the other side.
+
+    A movement between two places of own money has none, so that it is counted once.
+
+    Source: 民间非营利组织会计制度 财会〔2024〕25号, statement of cash flows; rows 待核实.
+    """
+    table = _CASH_FLOW_IN if line.debit_fen > 0 or line.credit_fen < 0 else _CASH_FLOW_OUT
+    codes = list(others)
+    for prefix, item in table:
+        if any(code.startswith(prefix) for code in codes):
+            return item
+    return ""
+
+
+def complete(draft: DraftVoucher, books: Books) -> DraftVoucher:
+    """Return the draft with earmarks, cash-flow items and re-tag lines filled in.
+
+    Value that moves between funds or earmarks carries a pair of re-tag lines on cash, so
+    that the voucher balances inside each. Agency money is never re-tagged.
+
+    Args:
+        draft: as entered; existing re-tag lines are made anew.
+        books: the codes of the org on the voucher's day.
+    """
+    own = [_with_earmark(line, books) for line in draft.lines if not line.is_retag]
+    if draft.kind in ("normal", "correction"):
+        own = _with_cash_flow(own, books)
+    return replace(draft, lines=tuple(own + _retags(own, draft, books)))
+
+
+def _with_earmark(line: DraftLine, books: Books) -> DraftLine:
+    """Return the line with its fund's charter where it names no earmark."""
+    fund = books.funds.get(line.fund)
+    return line if line.earmark or fund is None else replace(line, earmark=fund.default_earmark)
+
+
+def _is_own_money(code: str, books: Books) -> bool:
+    """Say whether an account is own money in hand (agency money and unsettled platforms are not)."""
+    account = books.accounts.get(code)
+    return account is not None and account.is_money and account.restriction != "agency" and code != "100901"
+
+
+def _with_cash_flow(lines: Sequence[DraftLine], books: Books) -> list[DraftLine]:
+    """Return the lines with a cash-flow item on each line of own money."""
+    result = []
+    for line in lines:
+        if line.cash_flow or not _is_own_money(line.account, books):
+            result.append(line)
+            continue
+        # The other side of a blue debit is a credit; red keeps the sides of its original.
+        is_debit = line.debit_fen != 0
+        others = [o.account for o in lines if (o.debit_fen != 0) != is_debit]
+        if others and all(_is_own_money(code, books) for code in others):
+            result.append(line)
+        else:
+            outside = [code for code in others if not _is_own_money(code, books)]
+            result.append(replace(line, cash_flow=default_cash_flow(line, outside)))
+    return result
+
+
+def _retags(lines: Sequence[DraftLine], draft: DraftVoucher, books: Books) -> list[DraftLine]:
+    """Return the cash re-tag lines that make each fund and earmark balance."""
+    if draft.kind in ("opening", "closing"):
+        return []
+    excess: dict[tuple[str, str], int] = defaultdict(int)
+    for line in lines:
+        excess[line.fund, line.earmark] += line.debit_fen - line.credit_fen
+    moved = {key: fen for key, fen in excess.items() if fen}
+    if not moved or sum(moved.values()) != 0:
+        return []
+    if any((fund := books.funds.get(code)) is None or fund.kind == "agency" for code, _ in moved):
+        return []
+    place = _retag_place(lines, books)
+    if place is None:
+        return []
+    is_red = draft.colour == "red"
+    result = []
+    for (fund_code, earmark), fen in moved.items():
+        is_debit = (fen < 0) != is_red
+        amount = -fen if is_debit else fen
+        result.append(
+            DraftLine(
+                account=place.account,
+                debit_fen=amount if is_debit else 0,
+                credit_fen=0 if is_debit else amount,
+                fund=fund_code,
+                earmark=earmark,
+                summary=draft.summary,
+                money_place=place.code,
+                is_retag=True,
+            )
+        )
+    return result
+
+
+def _retag_place(lines: Sequence[DraftLine], books: Books) -> PlaceInfo | None:
+    """Return the one place the voucher names, else the main one."""
+    named = {line.money_place for line in lines if line.money_place}
+    if len(named) == 1:
+        place = books.places.get(named.pop())
+        if place is not None and books.accounts[place.account].restriction != "agency":
+            return place
+    return books.main_place(is_agency=False)
+
+
+def check_draft(draft: DraftVoucher, books: Books) -> list[Problem]:
+    """Return what keeps a completed draft from being submitted; empty when it is sound."""
+    problems = []
+    if len(draft.lines) < 2:
+        problems.append(Problem("voucher_too_short", {"count": len(draft.lines)}))
+    if not draft.month.holds(draft.voucher_on):
+        problems.append(Problem("date_outside_month", {"on": draft.voucher_on, "month": draft.month}))
+    if draft.colour == "red" and draft.reverses_id is None and draft.corrects_id is None:
+        problems.append(Problem("red_without_target"))
+    for number, line in enumerate(draft.lines, start=1):
+        problems += check_line(number, line, draft, books)
+    return problems + check_balance(draft.lines)
+
+
+def check_line(number: int, line: DraftLine, draft: DraftVoucher, books: Books) -> list[Problem]:
+    """Return the problems of one line."""
+    where = f"lines-{number - 1}"
+    problems = _check_amount(number, line, draft.colour, where)
+    summary = line.summary or draft.summary
+    if not summary.strip():
+        problems.append(Problem("summary_missing", {"line": number}, where))
+    elif _PERSONAL.search(summary):
+        problems.append(Problem("summary_personal", {"line": number}, where))
+    account = books.accounts.get(line.account)
+    if account is None:
+        return [
+            *problems,
+            Problem("account_unknown", {"line": number, "account": line.account, "on": books.on}, where),
+        ]
+    if not account.is_postable:
+        problems.append(Problem("account_not_postable", {"line": number, "account": line.account}, where))
+    problems += _check_fund(number, line, account, books, where)
+    problems += _check_place(number, line, account, books, where)
+    problems += _check_dimensions(number, line, books, where)
+    is_hand_line = line.account in _NET_ASSET_CODES and draft.kind not in ("closing", "opening")
+    if is_hand_line and line.net_asset_change not in NET_ASSET_CHANGES:
+        problems.append(Problem("net_asset_change_missing", {"line": number, "account": line.account}, where))
+    return problems
+
+
+def _check_amount(number: int, line: DraftLine, colour: str, where: str) -> list[Problem]:
+    """Return the problems of a line's amount."""
+    if (line.debit_fen != 0) == (line.credit_fen != 0):
+        return [Problem("line_one_side", {"line": number}, where)]
+    amount = line.debit_fen or line.credit_fen
+    if (amount < 0) != (colour == "red"):
+        return [Problem("line_sign", {"line": number}, where)]
+    if abs(amount) > MAX_FEN:
+        return [Problem("amount_too_large", {"text": format_yuan(amount)}, where)]
+    return []
+
+
+def _check_fund(
+    number: int, line: DraftLine, account: AccountInfo, books: Books, where: str
+) -> list[Problem]:
+    """Return the problems of a line's fund and earmark."""
+    fund = books.funds.get(line.fund)
+    if (
+        fund is None
+        or fund.opened_on > books.on
+        or (fund.closed_on is not None and fund.closed_on < books.on)
+    ):
+        return [Problem("fund_unknown", {"line": number, "fund": line.fund, "on": books.on}, where)]
+    allowed = {
+        "any": fund.kind != "agency",
+        "no": fund.kind == "general",
+        "yes": fund.kind == "restricted",
+        "agency": fund.kind == "agency",
+    }.get(account.restriction, True)
+    if not allowed:
+        return [
+            Problem("fund_wrong_kind", {"line": number, "account": line.account, "fund": line.fund}, where)
+        ]
+    earmark = books.earmarks.get(line.earmark)
+    if earmark is None or earmark.fund != line.fund:
+        return [
+            Problem("earmark_unknown", {"line": number, "earmark": line.earmark, "fund": line.fund}, where)
+        ]
+    return []
+
+
+def _check_place(
+    number: int, line: DraftLine, account: AccountInfo, books: Books, where: str
+) -> list[Problem]:
+    """Return the problems of a line's place of money."""
+    if account.is_money and not line.money_place:
+        return [Problem("money_place_missing", {"line": number, "account": line.account}, where)]
+    if not line.money_place:
+        return []
+    place = books.places.get(line.money_place)
+    if place is None or not account.is_money or line.account not in (place.account, place.agency_account):
+        return [
+            Problem(
+                "money_place_wrong",
+                {"line": number, "place": line.money_place, "account": line.account},
+                where,
+            )
+        ]
+    return []
+
+
+def _check_dimensions(number: int, line: DraftLine, books: Books, where: str) -> list[Problem]:
+    """Return the problems of a line's further dimensions."""
+    problems = []
+    named = (
+        ("designation", line.designation, line.designation in books.designations),
+        ("project", line.project, line.project in books.projects),
+        ("dimension 1", line.dimension1, (1, line.dimension1) in books.dimensions),
+        ("dimension 2", line.dimension2, (2, line.dimension2) in books.dimensions),
+        ("activity class", line.activity_class, line.activity_class in ACTIVITY_CLASSES),
+    )
+    for kind, code, is_known in named:
+        if code and not is_known:
+            problems.append(Problem("dimension_unknown", {"line": number, "kind": kind, "code": code}, where))
+    if line.cash_flow and line.cash_flow not in books.cash_flow_items:
+        problems.append(Problem("cash_flow_unknown", {"line": number, "code": line.cash_flow}, where))
+    return problems
+
+
+def check_balance(lines: Sequence[DraftLine]) -> list[Problem]:
+    """Return what does not balance: the voucher, then each fund and earmark.
+
+    Source: design of the ledger 3.1(2); invariants 1 and 2.
+    """
+    debit, credit = sum(line.debit_fen for line in lines), sum(line.credit_fen for line in lines)
+    if debit != credit:
+        values = {"debit": format_yuan(debit), "credit": format_yuan(credit)}
+        return [Problem("voucher_unbalanced", {**values, "difference": format_yuan(debit - credit)})]
+    excess: dict[tuple[str, str], int] = defaultdict(int)
+    for line in lines:
+        excess[line.fund, line.earmark] += line.debit_fen - line.credit_fen
+    return [
+        Problem("fund_unbalanced", {"fund": fund, "earmark": earmark, "difference": format_yuan(fen)})
+        for (fund, earmark), fen in excess.items()
+        if fen
+    ]
+
+
+def check_attachments(draft: DraftVoucher) -> list[Problem]:
+    """Return whether a source document is missing (会计基础工作规范 art. 51(4))."""
+    if draft.attachments or draft.kind != "normal":
+        return []
+    return [Problem("attachment_missing", where="attachments")]
+
+
+def has_money_lines(lines: Iterable[DraftLine], books: Books) -> bool:
+    """Say whether the cashier has to sign: money itself moves, not only its tag."""
+    return any(books.accounts[line.account].is_money and not line.is_retag for line in lines)
+
+
+def derive_word(lines: Iterable[DraftLine], books: Books) -> str:
+    """Return the word of a voucher: 记, or 收/付/转 from its money lines.
+
+    Money in only gives 收, money out only or between two places 付, none 转.
+    """
+    if books.words == "single":
+        return "记"
+    moved = [line for line in lines if books.accounts[line.account].is_money and not line.is_retag]
+    if not moved:
+        return "转"
+    return "收" if all(line.debit_fen != 0 for line in moved) else "付"
+
+
+def words_of(words: str) -> tuple[str, ...]:
+    """Return the words of a year's books, in order."""
+    return ("记",) if words == "single" else ("收", "付", "转")
+
+
+def check_word(given: str, lines: Sequence[DraftLine], books: Books) -> list[Problem]:
+    """Return whether a word given in a file is not the derived one."""
+    derived = derive_word(lines, books)
+    return (
+        [Problem("word_derived", {"derived": derived, "given": given})] if given not in ("", derived) else []
+    )
+
+
+def guarded_deltas(
+    lines: Iterable[DraftLine], books: Books, guard: str = "money"
+) -> dict[tuple[str, str], int]:
+    """Return what a voucher changes per fund and earmark on guarded accounts, in fen, signed.
+
+    Source: design of the ledger 3.1(5): cash and bank less payables for restricted
+    funds, cash and bank for GEN and for each agency matter.
+    """
+    result: dict[tuple[str, str], int] = defaultdict(int)
+    for line in lines:
+        if (guard, books.funds[line.fund].kind, line.account) in books.guarded:
+            result[line.fund, line.earmark] += line.debit_fen - line.credit_fen
+    return {key: fen for key, fen in result.items() if fen}

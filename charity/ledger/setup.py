@@ -1,0 +1,572 @@
+"""Setting up books: the chart, cash-flow items, guards, funds, places of money, months.
+
+Each verb may be repeated: what is there already stays as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from charity.config import ROOT
+from charity.db import Actor
+from charity.errors import N_, refuse, register
+from charity.ids import new_id
+from charity.ledger.models import (
+    Account,
+    BookYear,
+    CashFlowItem,
+    Designation,
+    DimensionKind,
+    DimensionValue,
+    Earmark,
+    Fund,
+    GuardRule,
+    MoneyPlace,
+    Period,
+    PostingRule,
+    ProjectTag,
+    VoucherCounter,
+)
+from charity.ledger.rules import words_of
+from charity.oplog.rules import register_acts
+from charity.oplog.service import record
+from charity.periods import Month
+
+PROBLEMS = register(
+    {
+        "account_code_unknown": N_("There is no account %(account)s in the chart."),
+        "period_gap": N_("Open %(expected)s first; months are opened in order."),
+        "month13_early": N_("Month 13 of %(year)s opens when December is open or closed."),
+        "earmark_source": N_(
+            "Only a provider of the money or the law restricts it; a council's wish is a designation."
+        ),
+        "code_taken": N_("The code %(code)s is taken by something else."),
+        "rule_same_person": N_("A posting rule is approved by two people who did not write it."),
+    }
+)
+register_acts(
+    {
+        "ledger.open_month": N_("Opened a month of the books"),
+        "ledger.open_fund": N_("Opened a fund"),
+        "ledger.open_earmark": N_("Opened an earmark"),
+        "ledger.open_place": N_("Opened a place of money"),
+        "ledger.write_rule": N_("Wrote a posting rule"),
+        "ledger.approve_rule": N_("Approved a posting rule"),
+    }
+)
+
+CHART = "cn-2026"
+#: First day of the 2026 chart; source 财会〔2024〕25号; sub-accounts are this product's own.
+CHART_FROM = date(2026, 1, 1)
+
+_MONEY = ("1001", "1002", "1009")
+
+#: code, 中文, English, section, direction – rows 待核实 against the official form.
+CASH_FLOW_ITEMS = (
+    ("donations_in", "接受捐赠收到的现金", "Cash received from donations", "operating", "in"),
+    ("fees_in", "收取会费收到的现金", "Cash received from membership fees", "operating", "in"),
+    ("services_in", "提供服务收到的现金", "Cash received from services", "operating", "in"),
+    ("sales_in", "销售商品收到的现金", "Cash received from sales of goods", "operating", "in"),
+    ("subsidies_in", "政府补助收到的现金", "Cash received from government grants", "operating", "in"),
+    (
+        "other_operating_in",
+        "收到的其他与业务活动有关的现金",
+        "Other operating cash received",
+        "operating",
+        "in",
+    ),
+    ("aid_out", "提供捐赠或者资助支付的现金", "Cash paid as donations or aid", "operating", "out"),
+    ("staff_out", "支付给员工以及为员工支付的现金", "Cash paid to and for staff", "operating", "out"),
+    ("purchases_out", "购买商品、接受服务支付的现金", "Cash paid for goods and services", "operating", "out"),
+    ("taxes_out", "支付的各项税费", "Taxes paid", "operating", "out"),
+    (
+        "other_operating_out",
+        "支付的其他与业务活动有关的现金",
+        "Other operating cash paid",
+        "operating",
+        "out",
+    ),
+    ("investments_sold_in", "收回投资所收到的现金", "Cash from investments recovered", "investing", "in"),
+    ("investment_income_in", "取得投资收益所收到的现金", "Cash from investment income", "investing", "in"),
+    (
+        "assets_sold_in",
+        "处置长期资产所收回的现金",
+        "Cash from disposal of long-term assets",
+        "investing",
+        "in",
+    ),
+    (
+        "other_investing_in",
+        "收到的其他与投资活动有关的现金",
+        "Other investing cash received",
+        "investing",
+        "in",
+    ),
+    ("assets_bought_out", "购建长期资产所支付的现金", "Cash paid for long-term assets", "investing", "out"),
+    ("investments_made_out", "对外投资所支付的现金", "Cash paid for investments", "investing", "out"),
+    (
+        "other_investing_out",
+        "支付的其他与投资活动有关的现金",
+        "Other investing cash paid",
+        "investing",
+        "out",
+    ),
+    ("loans_in", "借款所收到的现金", "Cash from borrowing", "financing", "in"),
+    (
+        "other_financing_in",
+        "收到的其他与筹资活动有关的现金",
+        "Other financing cash received",
+        "financing",
+        "in",
+    ),
+    ("loans_repaid_out", "偿还借款所支付的现金", "Cash paid to repay loans", "financing", "out"),
+    ("interest_out", "偿付利息所支付的现金", "Cash paid as interest", "financing", "out"),
+    (
+        "other_financing_out",
+        "支付的其他与筹资活动有关的现金",
+        "Other financing cash paid",
+        "financing",
+        "out",
+    ),
+)
+
+_CASH = ("1001", "1002")
+_PAYABLES = ("2201", "2202", "2203", "2204", "2206", "2209", "2301")
+_GUARD_SOURCE = "慈善法 (2023) art. 54; ledger law 5"
+
+
+def install_chart(session: Session) -> None:
+    """Install the 2026 chart, the cash-flow items and the guards; what is there stays."""
+    if session.scalar(select(Account.id).where(Account.chart == CHART).limit(1)) is not None:
+        return
+    with (ROOT / "ledger" / "data" / "chart_2026.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    parents = {r["code"] for r in rows if r["restricted"] == "split" or r["code"] == "1421"}
+    accounts = {}
+    for row in rows:
+        accounts[row["code"]] = Account(
+            id=new_id(),
+            chart=CHART,
+            code=row["code"],
+            name_zh=row["name_zh"],
+            name_en=row["name_en"],
+            kind=row["type"],
+            normal_side=row["normal_side"],
+            restriction=row["restricted"],
+            statement_line=row["statement_line"],
+            is_postable=row["code"] not in parents,
+            is_money=row["code"][:4] in _MONEY,
+            from_on=CHART_FROM,
+            until_on=None,
+        )
+    session.add_all(accounts.values())
+    session.flush()
+    _install_items(session)
+    _install_guards(session, accounts)
+
+
+def _install_items(session: Session) -> None:
+    """Install the rows of the statement of cash flows."""
+    for position, (code, name_zh, name_en, section, direction) in enumerate(CASH_FLOW_ITEMS, start=1):
+        session.add(
+            CashFlowItem(
+                code=code,
+                name_zh=name_zh,
+                name_en=name_en,
+                section=section,
+                direction=direction,
+                position=position,
+            )
+        )
+    session.flush()
+
+
+def _install_guards(session: Session, accounts: dict[str, Account]) -> None:
+    """Install what counts as spendable, and which accounts are goods in store."""
+    rules = [("money", "restricted", code) for code in _CASH + _PAYABLES]
+    rules += [("money", "general", code) for code in _CASH]
+    rules += [("money", "agency", code) for code in ("100191", "100291")]
+    rules += [("stock", kind, "1201") for kind in ("restricted", "general")]
+    rules += [("stock", "agency", "1801")]
+    for guard, kind, code in rules:
+        session.add(
+            GuardRule(
+                guard=guard,
+                fund_kind=kind,
+                account_id=accounts[code].id,
+                from_on=CHART_FROM,
+                until_on=None,
+                source=_GUARD_SOURCE,
+            )
+        )
+    session.flush()
+
+
+def _need(actor: Actor, permission: str) -> None:
+    """Refuse an actor without a permission."""
+    if not actor.may(permission):
+        raise refuse("permission_missing", permission=permission)
+
+
+def open_fund(
+    session: Session,
+    *,
+    actor: Actor,
+    code: str,
+    name: str,
+    name_en: str,
+    kind: str,
+    purpose: str,
+    on: date,
+    purpose_en: str = "",
+    document_ref: str = "",
+    colour: str = "general",
+    position: int = 0,
+) -> Fund:
+    """Open a fund with its charter as default earmark; by agreement, never nested.
+
+    Raises:
+        Refused: ``permission_missing``, ``code_taken``.
+    """
+    _need(actor, "ledger.setup")
+    if session.scalar(select(Fund.id).where(Fund.org_id == actor.org_id, Fund.code == code)) is not None:
+        raise refuse("code_taken", "code", code=code)
+    fund = Fund(
+        org_id=actor.org_id,
+        id=new_id(),
+        code=code,
+        name=name,
+        name_en=name_en,
+        kind=kind,
+        purpose=purpose,
+        purpose_en=purpose_en,
+        document_ref=document_ref,
+        colour=colour,
+        position=position,
+        opened_on=on,
+        closed_on=None,
+    )
+    session.add(fund)
+    session.flush()
+    source = "charter" if kind != "agency" else "agency"
+    session.add(
+        Earmark(
+            org_id=actor.org_id,
+            id=new_id(),
+            fund_id=fund.id,
+            code=code,
+            name=name,
+            name_en=name_en,
+            text=purpose,
+            source=source,
+            document_ref=document_ref,
+            is_default=True,
+            from_on=on,
+            until_on=None,
+        )
+    )
+    session.flush()
+    record(session, actor=actor, act="ledger.open_fund", subject_kind="fund", subject_no=code, summary=name)
+    return fund
+
+
+def open_earmark(
+    session: Session,
+    *,
+    actor: Actor,
+    fund: str,
+    code: str,
+    name: str,
+    text: str,
+    source: str,
+    on: date,
+    name_en: str = "",
+    document_ref: str = "",
+) -> Earmark:
+    """Open an earmark (限定用途) below a fund, or one matter of agency money.
+
+    Args:
+        source: provider, law or agency; a council does not restrict (财会〔2024〕25号).
+
+    Raises:
+        Refused: ``permission_missing``, ``earmark_source``, ``fund_unknown``, ``code_taken``.
+    """
+    _need(actor, "ledger.setup")
+    if source not in ("provider", "law", "agency"):
+        raise refuse("earmark_source", "source")
+    owner = session.scalar(select(Fund).where(Fund.org_id == actor.org_id, Fund.code == fund))
+    if owner is None:
+        raise refuse("fund_unknown", "fund", line=1, fund=fund, on=on)
+    if (
+        session.scalar(select(Earmark.id).where(Earmark.org_id == actor.org_id, Earmark.code == code))
+        is not None
+    ):
+        raise refuse("code_taken", "code", code=code)
+    earmark = Earmark(
+        org_id=actor.org_id,
+        id=new_id(),
+        fund_id=owner.id,
+        code=code,
+        name=name,
+        name_en=name_en,
+        text=text,
+        source=source,
+        document_ref=document_ref,
+        is_default=False,
+        from_on=on,
+        until_on=None,
+    )
+    session.add(earmark)
+    session.flush()
+    record(
+        session, actor=actor, act="ledger.open_earmark", subject_kind="earmark", subject_no=code, summary=name
+    )
+    return earmark
+
+
+def open_money_place(
+    session: Session,
+    *,
+    actor: Actor,
+    code: str,
+    name: str,
+    kind: str,
+    account: str,
+    on: date,
+    agency_account: str = "",
+    number_tail: str = "",
+    number_hash: str = "",
+    institution: str = "",
+    is_main: bool = False,
+) -> MoneyPlace:
+    """Open a place of money: a bank account, merchant number, cash box.
+
+    Raises:
+        Refused: ``permission_missing``, ``code_taken``, ``account_code_unknown``.
+    """
+    _need(actor, "ledger.setup")
+    if session.scalar(
+        select(MoneyPlace.id).where(MoneyPlace.org_id == actor.org_id, MoneyPlace.code == code)
+    ):
+        raise refuse("code_taken", "code", code=code)
+    place = MoneyPlace(
+        org_id=actor.org_id,
+        id=new_id(),
+        code=code,
+        name=name,
+        kind=kind,
+        account_id=_account_id(session, account),
+        agency_account_id=_account_id(session, agency_account) if agency_account else None,
+        number_tail=number_tail,
+        number_hash=number_hash,
+        institution=institution,
+        is_main=is_main,
+        opened_on=on,
+        closed_on=None,
+    )
+    session.add(place)
+    session.flush()
+    record(
+        session,
+        actor=actor,
+        act="ledger.open_place",
+        subject_kind="money_place",
+        subject_no=code,
+        summary=name,
+    )
+    return place
+
+
+def _account_id(session: Session, code: str) -> int:
+    """Return the id of an account of the chart in force."""
+    found = session.scalar(select(Account.id).where(Account.chart == CHART, Account.code == code))
+    if found is None:
+        raise refuse("account_code_unknown", "account", account=code)
+    return found
+
+
+def open_year(
+    session: Session, *, actor: Actor, year: int, words: str = "single", closing: str = "year"
+) -> BookYear:
+    """Fix the settings of a year of books; once, before its first month opens."""
+    _need(actor, "ledger.setup")
+    known = session.get(BookYear, (actor.org_id, year))
+    if known is not None:
+        return known
+    row = BookYear(org_id=actor.org_id, year=year, words=words, closing=closing, chart=CHART, audited_on=None)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def open_month(session: Session, *, actor: Actor, month: Month) -> Period:
+    """Open a month with a counter for every word; months open in order.
+
+    Args:
+        actor: needs ``ledger.close``.
+        month: the next one, or month 13 once December is there.
+
+    Raises:
+        Refused: ``permission_missing``, ``period_gap``, ``month13_early``.
+    """
+    _need(actor, "ledger.close")
+    known = session.get(Period, (actor.org_id, month.code))
+    if known is not None:
+        return known
+    _check_order(session, actor.org_id, month)
+    open_year(session, actor=_with_setup(actor), year=month.year)
+    year = session.get_one(BookYear, (actor.org_id, month.year))
+    row = Period(
+        org_id=actor.org_id,
+        month=month.code,
+        is_open=True,
+        opened_by=actor.user_id,
+        opened_at=actor.at,
+        closed_by=None,
+        closed_at=None,
+    )
+    session.add(row)
+    session.flush()
+    for word in words_of(year.words):
+        session.add(VoucherCounter(org_id=actor.org_id, month=month.code, word=word, last_no=0, is_open=True))
+    session.flush()
+    record(session, actor=actor, act="ledger.open_month", subject_kind="month", subject_no=str(month))
+    return row
+
+
+def _with_setup(actor: Actor) -> Actor:
+    """Return the actor with the right to fix a new year's default settings."""
+    return Actor(
+        actor.user_id, actor.org_id, actor.name, actor.permissions | {"ledger.setup"}, actor.at, actor.unit_id
+    )
+
+
+def _check_order(session: Session, org_id: int, month: Month) -> None:
+    """Refuse a month that would leave a gap behind the last one."""
+    codes = session.scalars(select(Period.month).where(Period.org_id == org_id)).all()
+    calendar_months = sorted(code for code in codes if code % 100 != 13)
+    if month.number == 13:
+        if month.year * 100 + 12 not in codes:
+            raise refuse("month13_early", year=month.year)
+        return
+    if calendar_months:
+        expected = Month.from_code(calendar_months[-1]).next()
+        if month != expected:
+            raise refuse("period_gap", expected=expected)
+
+
+def add_project_tag(session: Session, *, actor: Actor, code: str, name: str, name_en: str = "") -> ProjectTag:
+    """Add a project as a dimension of the books."""
+    return _add_small(session, actor, ProjectTag, code, name=name, name_en=name_en)
+
+
+def add_designation(
+    session: Session, *, actor: Actor, code: str, name: str, document_ref: str
+) -> Designation:
+    """Add a council's designation inside GEN."""
+    return _add_small(session, actor, Designation, code, name=name, document_ref=document_ref)
+
+
+Small = TypeVar("Small", ProjectTag, Designation)
+
+
+def _add_small(session: Session, actor: Actor, model: type[Small], code: str, **values: str) -> Small:
+    """Add a row of a small coded table, or refuse a code that is taken."""
+    _need(actor, "ledger.setup")
+    if session.scalar(select(model.id).where(model.org_id == actor.org_id, model.code == code)) is not None:
+        raise refuse("code_taken", "code", code=code)
+    row = model(org_id=actor.org_id, id=new_id(), code=code, **values)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def name_dimension(session: Session, *, actor: Actor, slot: int, name: str) -> DimensionKind:
+    """Name one of the two user-defined dimensions."""
+    _need(actor, "ledger.setup")
+    row = session.merge(DimensionKind(org_id=actor.org_id, slot=slot, name=name))
+    session.flush()
+    return row
+
+
+def add_dimension_value(session: Session, *, actor: Actor, slot: int, code: str, name: str) -> DimensionValue:
+    """Add a value of a user-defined dimension."""
+    _need(actor, "ledger.setup")
+    row = DimensionValue(org_id=actor.org_id, id=new_id(), slot=slot, code=code, name=name)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def write_posting_rule(session: Session, *, actor: Actor, code: str, text: str, on: date) -> PostingRule:
+    """Write a new version of a posting rule; it is in force after two approvals."""
+    _need(actor, "ledger.setup")
+    versions = session.scalars(
+        select(PostingRule.version).where(PostingRule.org_id == actor.org_id, PostingRule.code == code)
+    ).all()
+    rule = PostingRule(
+        org_id=actor.org_id,
+        id=new_id(),
+        code=code,
+        version=max(versions, default=0) + 1,
+        text=text,
+        from_on=on,
+        author_id=actor.user_id,
+        first_approver_id=None,
+        second_approver_id=None,
+        approved_at=None,
+    )
+    session.add(rule)
+    session.flush()
+    record(
+        session,
+        actor=actor,
+        act="ledger.write_rule",
+        subject_kind="posting_rule",
+        subject_no=code,
+        summary=text,
+    )
+    return rule
+
+
+def approve_posting_rule(session: Session, *, actor: Actor, rule_id: int) -> PostingRule:
+    """Approve a posting rule, first or second; two people other than its author.
+
+    Raises:
+        Refused: ``permission_missing``, ``rule_same_person``.
+
+    Source: 财会〔2024〕11号 art. 17.
+    """
+    _need(actor, "ledger.approve_rule")
+    rule = session.get_one(PostingRule, (actor.org_id, rule_id), with_for_update=True)
+    if rule.approved_at is not None:
+        return rule
+    if actor.user_id in (rule.author_id, rule.first_approver_id):
+        raise refuse("rule_same_person")
+    if rule.first_approver_id is None:
+        rule.first_approver_id = actor.user_id
+    else:
+        rule.second_approver_id, rule.approved_at = actor.user_id, actor.at
+    session.flush()
+    record(session, actor=actor, act="ledger.approve_rule", subject_kind="posting_rule", subject_no=rule.code)
+    return rule
+
+
+def rule_in_force(session: Session, org_id: int, code: str, on: date) -> PostingRule | None:
+    """Return the newest approved version of a posting rule on a day, or None."""
+    return session.scalar(
+        select(PostingRule)
+        .where(
+            PostingRule.org_id == org_id,
+            PostingRule.code == code,
+            PostingRule.approved_at.is_not(None),
+            PostingRule.from_on <= on,
+        )
+        .order_by(PostingRule.version.desc())
+        .limit(1)
+    )
