@@ -89,8 +89,9 @@ def charge(*, name: str, subject: str, limit: int, window_s: int) -> None:
 
 def client_address() -> str:
     """Return the client's address behind the trusted proxies; of IPv6 the /64 network."""
-    text = request.remote_addr or "0.0.0.0"
-    address = ipaddress.ip_address(text.partition("%")[0])
+    if not request.remote_addr:
+        return "local"  # a Unix socket without a trusted proxy's header
+    address = ipaddress.ip_address(request.remote_addr.partition("%")[0])
     if address.version == 6:
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
