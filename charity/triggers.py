@@ -307,9 +307,10 @@ def _declared_function(match: re.Match[str], statement: str) -> _Declared:
     language = re.search(r"\blanguage (\w+)", options)
     settings = re.findall(r"\bset (\w+)\s*(?:=|to)\s*((?:[\w\"'$]+)(?:\s*,\s*[\w\"'$]+)*)", options)
     is_definer = "security definer" in options
-    if language is None or (is_definer and "search_path" not in dict(settings)):
+    # Without pg_temp at the end a session's own temporary table would be found first.
+    if language is None or (is_definer and not dict(settings).get("search_path", "").endswith("pg_temp")):
         raise TriggerTextError(
-            f"{match['name']}: a language is named, and a search_path where the owner's rights apply"
+            f"{match['name']}: name the language; with the owner's rights a search_path with pg_temp last"
         )
     paths = [f"{name}={value}" for name, value in settings]
     text = _function_text(match["body"], is_definer, paths, language[1])

@@ -52,10 +52,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _dialects(metafunc: pytest.Metafunc) -> list[str]:
     """Return the databases a test runs on."""
     node = metafunc.definition
+    if node.get_closest_marker("postgresql_only"):
+        return ["postgresql"]
     folder = node.path.relative_to(metafunc.config.rootpath / "tests").parts[0]
-    marked = node.get_closest_marker
-    both = (folder in _BOTH or marked("both_databases")) and not marked("sqlite_only")
-    return ["sqlite", "postgresql"] if both and not metafunc.config.getoption("--fast") else ["sqlite"]
+    both = (folder in _BOTH or node.get_closest_marker("both_databases")) and not node.get_closest_marker(
+        "sqlite_only"
+    )
+    return ["sqlite", "postgresql"] if both else ["sqlite"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,7 +74,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = list(items)
     if config.getoption("--fast"):
         folders = {config.rootpath / "tests" / name for name in ("unit", "service")}
-        kept = [i for i in kept if folders & set(i.path.parents) and not i.get_closest_marker("slow")]
+        kept = [i for i in kept if folders & set(i.path.parents)]
+        kept = [i for i in kept if not (i.get_closest_marker("slow") or i.get_closest_marker("postgres"))]
     if config.getoption("--update-golden"):
         kept = [i for i in kept if "golden" in getattr(i, "fixturenames", ())]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
