@@ -63,7 +63,7 @@ def run(connection: Connection, settings: Settings) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
-    if _is_upgrade():
+    if _is_upgrade() and not config.attributes.get("is_draft"):
         config.attributes["missing_roles"] = schema.seal(connection, settings)
 
 
