@@ -13,9 +13,11 @@ from pathlib import Path
 from flask import Flask, current_app, has_request_context, request, url_for
 from flask_babel import format_date, gettext, pgettext
 
-from charity import money, names
+from charity import names
+from charity.money import capital_yuan, format_wan, format_yuan
 from charity.periods import Month
 from charity.web.context import settings
+from charity.web.locale import language
 from charity.web.prefix import SCRIPT_ROOT
 
 MINUS = "\u2212"
@@ -24,19 +26,34 @@ _WAN_FEN = 1_000_000
 
 def yuan(fen: int) -> str:
     """Return yuan with two decimals and thousands commas: ``1,234.50``, ``−1,234.50``."""
-    return money.format_yuan(fen).replace("-", MINUS)
+    return format_yuan(fen).replace("-", MINUS)
+
+
+def money(fen: int) -> str:
+    """Return an amount as it stands in a sentence: ``¥1,234.50``, ``−¥1,234.50``."""
+    return f"{MINUS if fen < 0 else ''}¥{format_yuan(abs(fen))}"
 
 
 def wan(fen: int) -> str:
-    """Return a headline amount with its unit: 万元 from 10,000 yuan up, 元 below."""
+    """Return a headline amount with its unit: 万元 from 10,000 yuan up, 元 below.
+
+    In English it is millions from one million up, since nobody there counts in 万.
+    """
+    if language() == "en":
+        if abs(fen) < 100 * _WAN_FEN:
+            return money(fen)
+        # A hundredth of a million is 万, so the digits of 万 shifted by two places.
+        sign, hundredths = (MINUS if fen < 0 else ""), (abs(fen) + _WAN_FEN // 2) // _WAN_FEN
+        return f"{sign}¥{hundredths // 100:,d}.{hundredths % 100:02d} million"
     if abs(fen) < _WAN_FEN:
-        return str(gettext("¥%(amount)s", amount=yuan(fen)))
-    return str(gettext("¥%(amount)s × 10,000", amount=money.format_wan(fen).replace("-", MINUS)))
+        return str(gettext("%(amount)s yuan", amount=yuan(fen)))
+    amount = format_wan(fen).replace("-", MINUS)
+    return str(gettext("%(amount)s ten thousand yuan", amount=amount))
 
 
 def capital(fen: int) -> str:
     """Return the amount in capital characters (大写金额)."""
-    return money.capital_yuan(fen)
+    return capital_yuan(fen)
 
 
 def day(value: date) -> str:
@@ -113,6 +130,7 @@ def install(app: Flask) -> None:
     """Register the filters and globals above under their own names."""
     for function in (
         yuan,
+        money,
         wan,
         capital,
         day,

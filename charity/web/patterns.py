@@ -160,7 +160,7 @@ def _form() -> PatternForm:
 def _filter() -> PatternFilter:
     form = PatternFilter(formdata=None)
     form.text.label.text = _("Number or donor")
-    form.since_on.label.text = _("From")
+    form.since_on.label.text = _("From day")
     return form
 
 
@@ -180,11 +180,11 @@ def _rows() -> tuple[PatternRow, ...]:
 
 def _movement() -> tuple[tuple[str, int, str], ...]:
     return (
-        (_("Opening"), 86_543_210, ""),
-        (_("In"), 23_456_789, "in"),
-        (_("Out"), -19_876_543, "out"),
+        (_("Opening balance"), 86_543_210, ""),
+        (_("Came in"), 23_456_789, "in"),
+        (_("Went out"), -19_876_543, "out"),
         (_("Moved between funds"), -1_000_000, "moved"),
-        (_("Closing"), 89_123_456, "left"),
+        (_("Closing balance"), 89_123_456, "left"),
     )
 
 
@@ -197,7 +197,7 @@ def _charts() -> tuple[Chart, ...]:
     ]
     return (
         bar_chart(_("Medical aid took in two thirds of the year's gifts"), funds),
-        share_bar(_("Of every 100 yuan, 61 went to medical aid"), funds[:3]),
+        share_bar(_("Of every 100 yuan, 65 went to medical aid"), funds[:3]),
         waterfall(
             _("The fund ends the month with a little more than it began with"),
             [Point(label, fen, tone) for label, fen, tone in _movement()],
