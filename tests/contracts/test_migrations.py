@@ -50,11 +50,14 @@ def describe_migrated(settings: Settings) -> list[str]:
 @pytest.fixture
 def modelled(empty_settings: Settings) -> list[str]:
     """What the models say, created at once and then thrown away."""
-    with schema.owner_engine(empty_settings) as engine, engine.connect() as connection:
-        with connection.begin() as transaction:
-            schema.create_tables(connection, empty_settings)
-            found = describe(connection)
-            transaction.rollback()
+    with (
+        schema.owner_engine(empty_settings) as engine,
+        engine.connect() as connection,
+        connection.begin() as transaction,
+    ):
+        schema.create_tables(connection, empty_settings)
+        found = describe(connection)
+        transaction.rollback()
     return found
 
 

@@ -47,12 +47,14 @@ def _parts(create_table: str) -> list[str]:
 def _postgresql(connection: Connection) -> Iterator[str]:
     """Yield what PostgreSQL's catalogue says, in PostgreSQL's own words."""
     rows = connection.exec_driver_sql(
-        "SELECT c.relname || ': column ' || a.attnum || ': ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)"
+        "SELECT c.relname || ': column ' || a.attnum || ': ' || a.attname"
+        " || ' ' || format_type(a.atttypid, a.atttypmod)"
         " || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END"
         " || coalesce(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), '')"
         " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-        " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
+        " AND a.attnum > 0 AND NOT a.attisdropped"
         " UNION ALL SELECT c.relname || ': ' || n.conname || ' ' || pg_get_constraintdef(n.oid)"
         " FROM pg_constraint n JOIN pg_class c ON c.oid = n.conrelid"
         " WHERE n.connamespace = 'public'::regnamespace"
