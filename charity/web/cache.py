@@ -3,6 +3,9 @@
 A page's mark (ETag) is made of the versions of its topics, the local date, the language,
 the address and the build. Whoever changes something public bumps its topics inside the
 same transaction, so a change shows in the very next response and nothing ever expires.
+
+The view declares its topics with :func:`cached_by`; a WSGI layer in front of Flask keeps
+the finished answer and, while its mark holds, serves it after one small query.
 """
 
 from __future__ import annotations
@@ -10,30 +13,41 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import Flask, Response, current_app, g, make_response, request
-from sqlalchemy import select
+from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from charity.config import ROOT, resource_dir
+from charity.config import ROOT, Settings, resource_dir
 from charity.db import db
-from charity.web.context import current_org, today
-from charity.web.locale import language
+from charity.periods import business_date
+from charity.web.context import current_org
+from charity.web.locale import language_of_environ
 from charity.web.models import TopicVersion
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-#: Bytes of rendered pages one worker keeps.
+#: Name, short name and address of an org stand on each of its pages.
+ORG_TOPIC = "org"
+#: Bytes of finished pages one worker keeps.
 STORE_BYTES = 32 * 1024 * 1024
 #: Largest page worth keeping, in bytes.
 PAGE_BYTES = 1024 * 1024
 _CACHING = "public, no-cache"
 _VARY = "Accept-Language, Cookie"
+_DECLARED = "charity.cached_page"
+_SQL = "SELECT topic, version FROM web_topic_version WHERE org_id = {0}"
+
+PageKey = tuple[str, ...]
 
 
 def bump(session: Session, org_id: int, *topics: str) -> None:
@@ -42,8 +56,8 @@ def bump(session: Session, org_id: int, *topics: str) -> None:
     Args:
         session: the writing transaction.
         org_id: the org whose pages change.
-        topics: names as given to :func:`cached_by`; raised in sorted order, so that two
-            transactions never wait for each other in a circle.
+        topics: names as given to :func:`cached_by`, or :data:`ORG_TOPIC`; raised in
+            sorted order, so that two transactions never wait for each other in a circle.
     """
     dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     for topic in sorted(set(topics)):
@@ -56,63 +70,57 @@ def bump(session: Session, org_id: int, *topics: str) -> None:
         )
 
 
-def versions_of(session: Session, org_id: int, topics: tuple[str, ...]) -> dict[str, int]:
-    """Return topic → version; a topic never bumped has version 0."""
-    rows = session.execute(
-        select(TopicVersion.topic, TopicVersion.version).where(
-            TopicVersion.org_id == org_id, TopicVersion.topic.in_(topics)
-        )
-    ).tuples()
-    return dict.fromkeys(topics, 0) | dict(rows.all())
-
-
 class FormOnCachedPage(Exception):
     """A page with a form's token was about to be stored and shown to other readers."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A finished answer.
+
+    Attributes:
+        org_id: the org it belongs to.
+        topics: what it depends on.
+        mark: its ETag; while it can be made again from today's versions, the page holds.
+        body: the bytes.
+        headers: all headers as they were sent.
+    """
+
+    org_id: int
+    topics: tuple[str, ...]
+    mark: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class PageStore:
-    """Rendered pages by mark, the longest unused dropped first; safe between threads."""
+    """Finished pages by address and language, the longest unused dropped first."""
 
     def __init__(self, limit_bytes: int = STORE_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._size_bytes = 0
-        self._pages: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+        self._pages: OrderedDict[PageKey, StoredPage] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, mark: str) -> tuple[bytes, str] | None:
-        """Return body and content type of a stored page."""
+    def get(self, key: PageKey) -> StoredPage | None:
+        """Return the page stored under a key."""
         with self._lock:
-            page = self._pages.get(mark)
+            page = self._pages.get(key)
             if page is not None:
-                self._pages.move_to_end(mark)
+                self._pages.move_to_end(key)
             return page
 
-    def put(self, mark: str, body: bytes, content_type: str) -> None:
-        """Keep a page; one larger than :data:`PAGE_BYTES` is not kept."""
-        if len(body) > PAGE_BYTES:
+    def put(self, key: PageKey, page: StoredPage) -> None:
+        """Keep a page in place of an earlier one; one over :data:`PAGE_BYTES` is not kept."""
+        if len(page.body) > PAGE_BYTES:
             return
         with self._lock:
-            if mark not in self._pages:
-                self._pages[mark] = (body, content_type)
-                self._size_bytes += len(body)
+            earlier = self._pages.pop(key, None)
+            self._size_bytes += len(page.body) - (len(earlier.body) if earlier else 0)
+            self._pages[key] = page
             while self._size_bytes > self._limit_bytes:
-                _mark, (oldest, _type) = self._pages.popitem(last=False)
-                self._size_bytes -= len(oldest)
-
-
-def build_mark() -> str:
-    """Return a mark of the code, templates and catalogues in use; a new build changes it."""
-    digest = hashlib.sha256()
-    for folder in (ROOT, resource_dir("templates"), resource_dir("static")):
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".py", ".html", ".mo", ".css", ".js", ".svg"):
-                digest.update(_stamp(path))
-    return digest.hexdigest()[:16]
-
-
-def _stamp(path: Path) -> bytes:
-    stat = path.stat()
-    return f"{path.name}:{stat.st_size}:{stat.st_mtime_ns}".encode()
+                _key, oldest = self._pages.popitem(last=False)
+                self._size_bytes -= len(oldest.body)
 
 
 def cached_by(*topics: str) -> Callable[[View], View]:
@@ -120,46 +128,32 @@ def cached_by(*topics: str) -> Callable[[View], View]:
 
     The view's result must depend on nothing but the org, the topics, the business date,
     the language and the address. A page with a form cannot be cached.
+
+    Raises:
+        FormOnCachedPage: the view has shown a form with its token.
     """
 
     def decorate(view: View) -> View:
         @wraps(view)
         def cached(*args: Any, **kwargs: Any) -> Response:
-            mark = _mark(topics)
+            front = cast(PageFront, current_app.extensions["charity.page_front"])
+            org_id = current_org().id
+            # The mark is made before the view reads: a change in between leaves a fresh
+            # page under an old mark, which is made again, never a stale one under a new.
+            mark = front.mark(page_key(request.environ), org_id, topics)
             if mark in request.if_none_match:
                 return _headed(Response(status=304), mark)
-            store = cast(PageStore, current_app.extensions["charity.page_store"])
-            page = store.get(mark)
-            if page is None:
-                response = make_response(view(*args, **kwargs))
-                if response.status_code != 200 or response.is_streamed:
-                    return response
-                _check_has_no_form()
-                page = (response.get_data(), response.content_type or "text/html; charset=utf-8")
-                store.put(mark, *page)
-                if "Content-Disposition" in response.headers:
-                    return _headed(response, mark)
-            return _headed(Response(page[0], content_type=page[1]), mark)
+            response = make_response(view(*args, **kwargs))
+            if response.status_code != 200 or response.is_streamed:
+                return response
+            if current_app.config["WTF_CSRF_FIELD_NAME"] in g:
+                raise FormOnCachedPage(f"{request.endpoint} shows a form and must not be cached")
+            request.environ[_DECLARED] = StoredPage(org_id, topics, mark)
+            return _headed(response, mark)
 
         return cast(View, cached)
 
     return decorate
-
-
-def _mark(topics: tuple[str, ...]) -> str:
-    org_id = current_org().id
-    versions = versions_of(db.session(), org_id, topics)
-    parts = (
-        current_app.extensions["charity.build_mark"],
-        org_id,
-        sorted(versions.items()),
-        today(),
-        language(),
-        request.script_root,
-        request.path,
-        request.query_string,
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def _headed(response: Response, mark: str) -> Response:
@@ -169,12 +163,107 @@ def _headed(response: Response, mark: str) -> Response:
     return response
 
 
-def _check_has_no_form() -> None:
-    if current_app.config["WTF_CSRF_FIELD_NAME"] in g:
-        raise FormOnCachedPage(f"{request.endpoint} shows a form and must not be cached")
+def page_key(environ: WSGIEnvironment) -> PageKey:
+    """Return what tells one public page from another: host, address, language."""
+    return (
+        environ.get("HTTP_HOST", ""),
+        environ.get("SCRIPT_NAME", ""),
+        environ.get("PATH_INFO", ""),
+        environ.get("QUERY_STRING", ""),
+        language_of_environ(environ),
+    )
+
+
+class PageFront:
+    """The layer in front of Flask that answers with stored pages while they hold."""
+
+    def __init__(self, wsgi_app: WSGIApplication, app: Flask) -> None:
+        self._wsgi_app = wsgi_app
+        self._app = app
+        self._build = build_mark()
+        self.store = PageStore()
+        with app.app_context():
+            self._engine: Engine = db.engine
+        paramstyle = self._engine.dialect.paramstyle
+        self._sql = _SQL.format("?" if paramstyle == "qmark" else "%s")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return self._wsgi_app(environ, start_response)
+        key = page_key(environ)
+        page = self.store.get(key)
+        if page is not None and self.mark(key, page.org_id, page.topics) == page.mark:
+            return _answer(page, environ, start_response)
+        return self._fetch(key, environ, start_response)
+
+    def mark(self, key: PageKey, org_id: int, topics: Iterable[str]) -> str:
+        """Return the mark a page has now.
+
+        Args:
+            key: see :func:`page_key`.
+            org_id: the org.
+            topics: the page's topics; the org's own name is always one.
+        """
+        settings = cast(Settings, self._app.extensions["charity.settings"])
+        day = business_date(self._app.config["CLOCK"](), settings.zone)
+        known = self._versions(org_id)
+        versions = [(topic, known.get(topic, 0)) for topic in sorted({*topics, ORG_TOPIC})]
+        parts = (self._build, key, org_id, versions, day)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def _versions(self, org_id: int) -> dict[str, int]:
+        """Return the versions of an org's topics; below SQLAlchemy, for this is most of a hit."""
+        with closing(self._engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(self._sql, (org_id,))
+            return dict(cursor.fetchall())
+
+    def _fetch(
+        self, key: PageKey, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Let Flask answer, and keep the answer if its view is cached."""
+        sent: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def note(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            sent.append((status, headers))
+            return start_response(status, headers, exc_info)
+
+        chunks = self._wsgi_app(environ, note)
+        page = environ.get(_DECLARED)
+        if page is None or environ["REQUEST_METHOD"] == "HEAD":
+            return chunks
+        body = b"".join(chunks)
+        if close := getattr(chunks, "close", None):
+            close()
+        status, headers = sent[-1]
+        has_cookie = any(name.lower() == "set-cookie" for name, _value in headers)
+        if status.startswith("200 ") and not has_cookie:
+            self.store.put(key, StoredPage(page.org_id, page.topics, page.mark, body, tuple(headers)))
+        return [body]
+
+
+def _answer(page: StoredPage, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """Answer with a stored page, or with 304 to a browser that has it already."""
+    if page.mark in environ.get("HTTP_IF_NONE_MATCH", ""):
+        kept = [pair for pair in page.headers if not pair[0].lower().startswith("content-")]
+        start_response("304 NOT MODIFIED", kept)
+        return []
+    start_response("200 OK", list(page.headers))
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [page.body]
+
+
+def build_mark() -> str:
+    """Return a mark of the code, templates and catalogues in use; a new build changes it."""
+    digest = hashlib.sha256()
+    for folder in (ROOT, resource_dir("templates"), resource_dir("static")):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".html", ".mo", ".css", ".js", ".svg"):
+                stat = path.stat()
+                digest.update(f"{path.name}:{stat.st_size}:{stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:16]
 
 
 def install(app: Flask) -> None:
-    """Give the app its store of pages and the mark of its build."""
-    app.extensions["charity.page_store"] = PageStore()
-    app.extensions["charity.build_mark"] = build_mark()
+    """Put the layer in front of the app."""
+    front = PageFront(app.wsgi_app, app)
+    app.extensions["charity.page_front"] = front
+    app.wsgi_app = front  # type: ignore[method-assign]

@@ -7,14 +7,19 @@ with English), so the browser's wish is read with an own table.
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
 from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header, parse_cookie
 
 from charity.config import ROOT
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: Code of the language → its own name, shown by the switch; the first is the default.
 LANGUAGES: Final = {"zh_Hans": "简体中文", "zh_Hant": "繁體中文", "en": "English"}
@@ -27,12 +32,13 @@ _TRADITIONAL = frozenset({"tw", "hk", "mo", "hant"})
 _FALLBACK = {"zh_Hant": "zh_Hans"}
 
 
-def language_of(wishes: LanguageAccept) -> str:
+@lru_cache(maxsize=1000)
+def language_of(header: str) -> str:
     """Return the language for an Accept-Language header, the default when none is ours.
 
     zh-TW, zh-HK, zh-MO and zh-Hant… are traditional, every other zh simplified.
     """
-    for wish, quality in wishes:
+    for wish, quality in parse_accept_header(header, LanguageAccept):
         if quality <= 0:
             continue
         parts = wish.lower().replace("_", "-").split("-")
@@ -43,12 +49,16 @@ def language_of(wishes: LanguageAccept) -> str:
     return DEFAULT
 
 
+def language_of_environ(environ: WSGIEnvironment) -> str:
+    """Return the language of a request: the reader's own choice, then the browser's."""
+    cookies = environ.get("HTTP_COOKIE", "")
+    chosen = parse_cookie(cookies).get(COOKIE, "") if COOKIE in cookies else ""
+    return chosen if chosen in LANGUAGES else language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+
+
 def choose() -> str:
-    """Return the language of this request: the reader's own choice, then the browser's."""
-    if not has_request_context():
-        return DEFAULT
-    chosen = request.cookies.get(COOKIE, "")
-    return chosen if chosen in LANGUAGES else language_of(request.accept_languages)
+    """Return the language of the present request; the default outside one."""
+    return language_of_environ(request.environ) if has_request_context() else DEFAULT
 
 
 def language() -> str:

@@ -6,13 +6,16 @@ nothing else; undefined names are errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, current_app, json, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from charity.documents.columns import Column, Kind
+from charity.documents.spreadsheet import write_csv
 from charity.errors import Problem, Refused
 from charity.web.access import access_of
 from charity.web.forms import sentence_of
@@ -81,3 +84,68 @@ def table_rule(blueprint: Blueprint, rule: str) -> Callable[[Callable[..., Any]]
         return view
 
     return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class FileColumn:
+    """One column of a table as a file.
+
+    Attributes:
+        key: attribute of the row, name in JSON and in plain CSV; its unit stands last
+            (``amount_fen``, ``share_bp``).
+        title: head of the column for people, in the reader's language.
+        kind: ``text``, ``money`` (fen), ``count``, ``date``, ``time`` (minutes) or
+            ``share`` (basis points).
+    """
+
+    key: str
+    title: str
+    kind: Kind = "text"
+
+
+def exports(
+    rows: Sequence[Any], columns: Sequence[FileColumn], name: str, fmt: Literal["csv", "json"]
+) -> Response:
+    """Return a table as a file with the same rows as its page.
+
+    CSV is for spreadsheets: titles as shown, money as decimal yuan, a byte order mark.
+    With ``?plain=1`` it is for programs: keys as heads, no mark. JSON keeps money as the
+    integer of fen. Files of public tables may be fetched by other sites.
+
+    Args:
+        rows: dataclasses with an attribute for each key.
+        columns: in the order of the file.
+        name: file name without ending, ASCII.
+        fmt: ``csv`` or ``json``.
+    """
+    values = [[getattr(row, column.key) for column in columns] for row in rows]
+    if fmt == "json":
+        response = Response(_json_of(columns, values, name), content_type="application/json; charset=utf-8")
+    else:
+        is_plain = request.args.get("plain") == "1"
+        heads = [Column(column.key if is_plain else column.title, column.kind) for column in columns]
+        body = write_csv(heads, values, bom=not is_plain)
+        response = Response(body, content_type="text/csv; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    access = access_of(current_app, request.endpoint) if request.endpoint else None
+    if access is not None and access.kind == "public":
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def _json_of(columns: Sequence[FileColumn], rows: Sequence[Sequence[Any]], name: str) -> str:
+    """Return a table as JSON text, one row a line, so that two versions can be compared."""
+    heads = [{"key": column.key, "title": column.title, "kind": column.kind} for column in columns]
+    keys = [column.key for column in columns]
+    lines = (
+        json.dumps(
+            {
+                key: value.isoformat() if isinstance(value, date) else value
+                for key, value in zip(keys, row, strict=True)
+            }
+        )
+        for row in rows
+    )
+    head = json.dumps({"name": name, "columns": heads})[:-1]
+    return f'{head}, "rows": [\n' + ",\n".join(lines) + "\n]}\n"
