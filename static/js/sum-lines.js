@@ -13,7 +13,8 @@ const MAX_FEN = 10_000_000_000_000;
 
 /** Return the fen of a typed amount, 0 for an empty one, null when it cannot be read. */
 export function readFen(text) {
-  const plain = text.normalize("NFKC").replaceAll(",", "").replace("−", "-").replace(/^[¥\s]+|[元\s]+$/g, "");
+  const digits = text.normalize("NFKC").replaceAll(",", "").replace("−", "-");
+  const plain = digits.replace(/^[¥\s]+|[元\s]+$/g, "");
   if (plain === "") return 0;
   const match = /^(-?)(\d{1,13})(?:\.(\d{0,2}))?$/.exec(plain);
   if (!match) return null;
