@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import charity
 
 ROOT = Path(__file__).resolve().parents[2]
 _FOLDERS = ("charity", "tests", "migrations", "benchmarks")
@@ -62,6 +66,13 @@ def package_files() -> list[Path]:
 def files_of_tests() -> list[Path]:
     """Return the Python files that hold tests."""
     return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def import_everything() -> None:
+    """Import every module of the package, so that what registers itself has done so."""
+    for module in pkgutil.walk_packages(charity.__path__, "charity."):
+        if not module.name.endswith((".__main__", ".build")):
+            importlib.import_module(module.name)
 
 
 def templates() -> list[Path]:
