@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, event
+from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, cast, event, func
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
@@ -95,13 +95,23 @@ class Actor:
         return permission in self.permissions
 
 
+def sum_of(column: Any) -> Any:
+    """Return SQL for an exact integer sum, 0 over no rows.
+
+    PostgreSQL sums BIGINT into NUMERIC, which would reach Python as a Decimal.
+    """
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
 #: Tables that only triggers may write, by name; features add theirs at import.
 TRIGGER_ONLY: set[str] = set()
 #: Tables that may only grow.
 APPEND_ONLY: set[str] = set()
 
 
-def _authorize(action: int, first: str | None, second: str | None, base: str | None, trigger: str | None) -> int:
+def _authorize(
+    action: int, first: str | None, second: str | None, base: str | None, trigger: str | None
+) -> int:
     """Refuse on SQLite what PostgreSQL's grants refuse to the app role."""
     if action in (sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
         if first in APPEND_ONLY or (first in TRIGGER_ONLY and trigger is None):
@@ -109,7 +119,9 @@ def _authorize(action: int, first: str | None, second: str | None, base: str | N
     elif action == sqlite3.SQLITE_INSERT:
         if first in TRIGGER_ONLY and trigger is None:
             return sqlite3.SQLITE_DENY
-    elif action == sqlite3.SQLITE_DROP_TRIGGER or (action == sqlite3.SQLITE_PRAGMA and first == "writable_schema"):
+    elif action == sqlite3.SQLITE_DROP_TRIGGER or (
+        action == sqlite3.SQLITE_PRAGMA and first == "writable_schema"
+    ):
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK
 

@@ -27,7 +27,7 @@ from charity.ledger.models import Attachment, Earmark, Fund
 from charity.ledger.rules import DraftLine, DraftVoucher
 from charity.ledger.sealed_models import Balance, FundGuard
 from charity.money import format_yuan, parse_yuan
-from charity.periods import Month
+from charity.periods import Month, months_between
 from charity.places.models import Org
 
 PERMISSIONS = {
@@ -163,10 +163,9 @@ class Ledger:
 
     def open_months(self, first: str, last: str) -> None:
         """Open the months from first to last."""
-        month, end = Month.parse(first), Month.parse(last)
-        while month <= end:
-            self.act(setup.open_month, "chief", month=month)
-            month = month.next()
+        with unit_of_work(self.session) as session:
+            for month in months_between(Month.parse(first), Month.parse(last)):
+                setup.open_month(session, actor=self.actor("chief"), month=month)
 
     def hold(self, fund: str, yuan: str, earmark: str = "", on: date = date(2026, 12, 31)) -> int:
         """Set money aside and return the hold's id."""
@@ -231,20 +230,35 @@ def open_books(session: Session, *, code: str = "CITY", is_default: bool = True)
         )
         work.add(org)
         work.flush()
-        org_id = org.id
-    ledger = Ledger(session, org_id)
-    on = date(2026, 1, 1)
-    funds = (
-        ("F1", "急难救助基金", "Emergency aid fund", "restricted", "emergency"),
-        ("F2", "医疗救助基金", "Medical aid fund", "restricted", "medical"),
-        ("F3", "发展帮扶基金", "Development support fund", "restricted", "development"),
-        ("GEN", "非限定资金", "General money", "general", "general"),
-        ("AGENCY", "受托代理", "Agency money", "agency", "general"),
-    )
-    for position, (fund, name, name_en, kind, colour) in enumerate(funds):
-        ledger.act(
-            setup.open_fund,
-            "chief",
+        ledger = Ledger(session, org.id)
+        _set_up(work, ledger)
+    return ledger
+
+
+#: code, name, English name, kind, colour
+FUNDS = (
+    ("F1", "急难救助基金", "Emergency aid fund", "restricted", "emergency"),
+    ("F2", "医疗救助基金", "Medical aid fund", "restricted", "medical"),
+    ("F3", "发展帮扶基金", "Development support fund", "restricted", "development"),
+    ("GEN", "非限定资金", "General money", "general", "general"),
+    ("AGENCY", "受托代理", "Agency money", "agency", "general"),
+)
+#: code, name, kind, account, agency account, whether it is the main one
+PLACES = (
+    ("B1", "基本户", "bank", "1002", "100291", True),
+    ("W1", "募捐平台", "merchant", "100901", "", False),
+    ("T1", "代发在途", "transit", "100902", "", False),
+    ("C1", "现金", "cash", "1001", "100191", False),
+)
+
+
+def _set_up(work: Session, ledger: Ledger) -> None:
+    """Open the funds and places of money, and store a sample paper."""
+    chief, on = ledger.actor("chief"), date(2026, 1, 1)
+    for position, (fund, name, name_en, kind, colour) in enumerate(FUNDS):
+        setup.open_fund(
+            work,
+            actor=chief,
             code=fund,
             name=name,
             name_en=name_en,
@@ -254,16 +268,10 @@ def open_books(session: Session, *, code: str = "CITY", is_default: bool = True)
             colour=colour,
             position=position,
         )
-    places = (
-        ("B1", "基本户", "bank", "1002", "100291", True),
-        ("W1", "募捐平台", "merchant", "100901", "", False),
-        ("T1", "代发在途", "transit", "100902", "", False),
-        ("C1", "现金", "cash", "1001", "100191", False),
-    )
-    for place, name, kind, account, agency, is_main in places:
-        ledger.act(
-            setup.open_money_place,
-            "chief",
+    for place, name, kind, account, agency, is_main in PLACES:
+        setup.open_money_place(
+            work,
+            actor=chief,
             code=place,
             name=name,
             kind=kind,
@@ -272,16 +280,14 @@ def open_books(session: Session, *, code: str = "CITY", is_default: bool = True)
             on=on,
             is_main=is_main,
         )
-    with unit_of_work(session) as work:
-        work.execute(
-            insert(Attachment).values(
-                org_id=org_id,
-                sha256=PAPER,
-                name="paper.pdf",
-                media_type="application/pdf",
-                size=1,
-                stored_by=11,
-                stored_at=ledger.at,
-            )
+    work.execute(
+        insert(Attachment).values(
+            org_id=ledger.org_id,
+            sha256=PAPER,
+            name="paper.pdf",
+            media_type="application/pdf",
+            size=1,
+            stored_by=11,
+            stored_at=ledger.at,
         )
-    return ledger
+    )

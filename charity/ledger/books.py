@@ -32,7 +32,7 @@ def load_books(session: Session, org_id: int, on: date) -> Books:
         org_id: whose books.
         on: the day of the voucher; decides the chart and the guards.
     """
-    org = session.execute(select(Org.credit_code).where(Org.id == org_id)).scalar_one()
+    org = session.execute(select(Org.code).where(Org.id == org_id)).scalar_one()
     year = session.get(BookYear, (org_id, on.year))
     accounts = _accounts(session, on, year.chart if year else "cn-2026")
     codes = {account.id: account.code for account in accounts.values()}

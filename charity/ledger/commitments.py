@@ -44,6 +44,7 @@ FIELDS = (
     "links",
     "signers",
     "attachments",
+    "place_in_books",
 )
 
 SALT_BYTES = 32
@@ -92,7 +93,7 @@ def leaf_bytes(place: Mapping[str, str | int], commitments: bytes) -> bytes:
     """Return the bytes of a line's leaf: its place in clear, then the commitments in hex.
 
     Args:
-        place: ``org, month, word, number, line, lines`` – credit code of the org, month
+        place: ``org, month, word, number, line, lines`` – code of the org, month
             ``YYYYMM``, word and number of the voucher, line k of n.
         commitments: what :func:`commit_line` gave.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -319,9 +319,22 @@ def header_values(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def line_values(
-    line: DraftLine, on: date, summary: str, party: str, header: tuple[str, str, str], attachments: str
+    line: DraftLine,
+    on: date,
+    party: str,
+    header: tuple[str, str, str],
+    attachments: str,
+    place: str,
 ) -> list[str]:
-    """Return the committed texts of one line, in the order of ``commitments.FIELDS``."""
+    """Return the committed texts of one line, in the order of ``commitments.FIELDS``.
+
+    Args:
+        line: with the summary it is stored with.
+        party: public number of the party.
+        header: from :func:`header_values`.
+        attachments: hashes at posting, joined with commas.
+        place: inner id of the voucher and line k of n; it is never opened.
+    """
     links, signers, kind = header
     side, fen = ("debit", line.debit_fen) if line.debit_fen else ("credit", line.credit_fen)
     source = f"{line.source_kind}/{line.source_id or ''}/{line.source_step or ''}" if line.source_kind else ""
@@ -330,7 +343,7 @@ def line_values(
     return [
         on.isoformat(),
         kind,
-        summary,
+        line.summary,
         line.account,
         f"{side}:{fen}",
         line.fund,
@@ -352,6 +365,7 @@ def line_values(
         links,
         signers,
         attachments,
+        place,
     ]
 
 
@@ -366,7 +380,10 @@ def _line_rows(item: _Prepared, actor: Actor, parties: Mapping[int, str]) -> lis
         summary = line.summary or draft.summary
         salt = salts[(number - 1) * SALT_BYTES : number * SALT_BYTES]
         party = parties[line.party_id] if line.party_id is not None else ""
-        values = line_values(line, draft.voucher_on, summary, party, header, attachments)
+        place = f"{item.voucher_id}:{number}/{len(draft.lines)}"
+        values = line_values(
+            replace(line, summary=summary), draft.voucher_on, party, header, attachments, place
+        )
         rows.append(
             {
                 "org_id": actor.org_id,

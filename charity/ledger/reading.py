@@ -80,13 +80,17 @@ class PostedRecord:
         """Return the number as people say it: ``记-0007``."""
         return f"{self.header['word']}-{self.header['number']:04d}"
 
+    def _place(self, line_no: int) -> str:
+        """Return what ties a line to its place in the books."""
+        return f"{self.header['id']}:{line_no}/{self.header['line_count']}"
+
     def committed_values(self) -> list[list[str]]:
         """Return the texts each line commits to, in the order of lines."""
         header = header_values(self.header)
         attachments = ",".join(self.attachments[: self.header["attachment_count"]])
         on: date = self.header["voucher_on"]
         return [
-            line_values(line.value, on, line.value.summary, line.party_no, header, attachments)
+            line_values(line.value, on, line.party_no, header, attachments, self._place(line.line_no))
             for line in self.lines
         ]
 

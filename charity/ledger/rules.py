@@ -136,7 +136,7 @@ class Books:
 
     Attributes:
         on: the day.
-        org_code: credit code of the org, as the proof log names it.
+        org_code: code of the org, as the proof log names it.
         words: ``single`` (记) or ``three`` (收/付/转).
         guarded: (guard, kind of fund, account code) triples in force.
     """

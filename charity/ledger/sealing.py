@@ -219,7 +219,8 @@ def _postgresql_trigger(
     body += ["  " + _fill(act, _POSTGRESQL_PARTS) + ";" for act in acts]
     lines = "\n".join(body)
     return f"""
-CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
 {lines}
   RETURN {result};

@@ -1,0 +1,113 @@
+"""Source documents (原始凭证), kept as files under the hash of their bytes.
+
+The file is written and flushed before its row, so that a row never names bytes that are
+not there; the same bytes are kept once. Source: 会计法 (2024) art. 14; 财会〔2024〕11号 art. 27.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from charity.db import Actor
+from charity.errors import N_, refuse, register
+from charity.ledger.models import Attachment
+from charity.names import clean_line
+
+PROBLEMS = register(
+    {
+        "attachment_empty": N_("%(name)s is empty; choose the file again."),
+        "attachment_too_large": N_("%(name)s is larger than %(limit)s MB; scan it in grey or split it."),
+        "attachment_missing_bytes": N_(
+            "The file of this attachment is not in the store; restore it from the backup."
+        ),
+    }
+)
+
+#: Largest attachment, in bytes.
+SIZE_LIMIT = 30 * 1024 * 1024
+
+
+def attachment_path(data_dir: Path, sha256: str) -> Path:
+    """Return where the bytes of an attachment stand."""
+    return data_dir / "attachments" / sha256[:2] / sha256[2:]
+
+
+def store_attachment(
+    session: Session, *, actor: Actor, data: bytes, name: str, media_type: str, data_dir: Path
+) -> str:
+    """Keep a source document and return the SHA-256 of its bytes, in hexadecimal.
+
+    The same bytes again give the same answer and change nothing.
+
+    Args:
+        data: the file as it came.
+        name: its name; cleaned and cut.
+        media_type: as told by the browser or the file's kind.
+        data_dir: the data folder.
+
+    Raises:
+        Refused: ``attachment_empty``, ``attachment_too_large``.
+    """
+    shown = clean_line(Path(name.replace("\\", "/")).name, 200) or "file"
+    if not data:
+        raise refuse("attachment_empty", "attachments", name=shown)
+    if len(data) > SIZE_LIMIT:
+        raise refuse("attachment_too_large", "attachments", name=shown, limit=SIZE_LIMIT // 1024 // 1024)
+    sha256 = hashlib.sha256(data).hexdigest()
+    write_once(attachment_path(data_dir, sha256), data)
+    known = session.scalar(
+        select(Attachment.sha256).where(Attachment.org_id == actor.org_id, Attachment.sha256 == sha256)
+    )
+    if known is None:
+        session.execute(
+            insert(Attachment).values(
+                org_id=actor.org_id,
+                sha256=sha256,
+                name=shown,
+                media_type=clean_line(media_type, 80) or "application/octet-stream",
+                size=len(data),
+                stored_by=actor.user_id,
+                stored_at=actor.at,
+            )
+        )
+    return sha256
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Write a file whole and flushed, or leave the one that is there."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_attachment(
+    session: Session, *, org_id: int, sha256: str, data_dir: Path
+) -> tuple[Attachment, bytes]:
+    """Return an attachment's row and bytes.
+
+    Raises:
+        Refused: ``attachment_unknown``, or ``attachment_missing_bytes`` when the file is gone.
+    """
+    row = session.get(Attachment, (org_id, sha256))
+    if row is None:
+        raise refuse("attachment_unknown", "attachments")
+    path = attachment_path(data_dir, sha256)
+    if not path.exists():
+        raise refuse("attachment_missing_bytes", "attachments")
+    return row, path.read_bytes()
