@@ -30,6 +30,7 @@ from charity.config import Settings
 from charity.db import prepare_engine
 from tests.support import databases, needs, postgres
 from tests.support.databases import Database
+from tests.support.visitor import Visitor
 
 hypothesis_settings.register_profile(
     "suite",
@@ -217,6 +218,7 @@ def app(settings: Settings, clock: Clock) -> Iterator[Flask]:
     from charity.db import db
 
     made = create_app(settings, clock=clock)
+    made.test_client_class = Visitor
     yield made
     with made.app_context():
         db.session.remove()
