@@ -28,7 +28,7 @@ _ACT = re.compile(r"[a-z]+\.[a-z_]+")
 
 #: Names that must not be logged in clear: the log outlives every right to erasure.
 _SENSITIVE = re.compile(
-    r"password|secret|token|identity_number|phone|e?mail|bank_account|account_number|diagnosis"
+    r"(^|_)(password|secret|token|phone|email|diagnosis|identity_number|bank_account|account_number)(_|$)"
 )
 
 

@@ -1,0 +1,117 @@
+"""Login names, passwords and the life of a session: what is good enough. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+
+from charity.errors import N_, Problem, register
+
+#: A session without a request ends after this.
+IDLE = timedelta(minutes=60)
+#: A session ends after this, busy or not: a working day.
+LONGEST_SESSION = timedelta(hours=12)
+#: How long a link to choose a new password works.
+RESET_LIFE = timedelta(minutes=30)
+#: How long the first link of a new login works: over a weekend.
+INVITE_LIFE = timedelta(hours=72)
+
+#: Tries at one login name, and from one address, in :data:`SIGN_IN_WINDOW_S` seconds. The
+#: name comes first: a village behind one address must not be locked out by one of its people.
+NAME_TRIES = 10
+ADDRESS_TRIES = 100
+SIGN_IN_WINDOW_S = 900
+#: Links asked for by one login name, and from one address, in an hour.
+NAME_LINKS = 3
+ADDRESS_LINKS = 20
+LINK_WINDOW_S = 3600
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 128
+
+_USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,29}")
+
+#: Passwords everybody tries first, folded by :func:`_plain`; the shortest length already
+#: keeps out most of the known lists.
+_COMMON_TEXT = """
+1234567890 0123456789 0987654321 1234512345 1234554321 1357924680 1472583690 1111111111
+0000000000 8888888888 6666666666 12345678910 123456789a a123456789 a1234567890 abc1234567
+abcd123456 abc123456789 123456789abc qwertyuiop qwerty12345 asdfghjkl1 1q2w3e4r5t
+1qaz2wsx3edc qazwsxedcrfv zaq12wsxcde3 password12 password123 password1234 passw0rd123
+iloveyou12 woaini1314 woaini520 woaini5201314 5201314520 wodemima123 admin12345 admin123456
+administrator administrator1 welcome123 welcome1234 letmein1234 changeme123 caiwu123456
+cishan123456 cszh123456
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())
+
+PROBLEMS = register(
+    {
+        "username_malformed": N_(
+            "The login name has 2 to 30 small letters, digits, dots or hyphens and starts with a letter."
+        ),
+        "password_short": N_("Take at least %(least)s characters; three or four words are easy to remember."),
+        "password_long": N_("Take at most %(most)s characters."),
+        "password_common": N_("This password is among the first anybody would try; choose another."),
+        "password_repeats": N_("This password repeats the same few characters; choose another."),
+        "password_names_you": N_("The password must not contain the login name."),
+        "password_not_repeated": N_("The two new passwords differ."),
+    }
+)
+
+
+def fold_username(text: str) -> str:
+    """Return a login name as it is stored: NFKC, small letters, without blanks around it."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def check_username(username: str) -> list[Problem]:
+    """Return why a folded login name is not good. Problems: ``username_malformed``."""
+    return [] if _USERNAME.fullmatch(username) else [Problem("username_malformed", {}, "username")]
+
+
+def fold_password(text: str) -> str:
+    """Return a password as it is hashed: a Chinese input method types full-width letters too."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def _plain(password: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", password.casefold())
+
+
+def check_password(password: str, username: str) -> list[Problem]:
+    """Return why a new password is not good enough.
+
+    Length is what counts; no mixture of signs is asked for, since it makes passwords
+    that are written on a note.
+
+    Args:
+        password: as typed.
+        username: the folded login name.
+
+    Problems: ``password_short``, ``password_long``, ``password_common``,
+    ``password_repeats``, ``password_names_you``.
+    """
+    folded = fold_password(password)
+    if len(folded) < SHORTEST_PASSWORD:
+        return [Problem("password_short", {"least": SHORTEST_PASSWORD}, "new")]
+    if len(folded) > LONGEST_PASSWORD:
+        return [Problem("password_long", {"most": LONGEST_PASSWORD}, "new")]
+    if _plain(folded) in _COMMON:
+        return [Problem("password_common", {}, "new")]
+    if len(set(folded.casefold())) < 4:
+        return [Problem("password_repeats", {}, "new")]
+    if len(username) >= 3 and username in folded.casefold():
+        return [Problem("password_names_you", {}, "new")]
+    return []
+
+
+def session_has_ended(signed_in_at: datetime, seen_at: datetime, at: datetime) -> bool:
+    """Say whether a session has been idle too long or has lasted too long.
+
+    Args:
+        signed_in_at: when it began.
+        seen_at: the last request that counted.
+        at: the present instant.
+    """
+    return at - seen_at > IDLE or at - signed_in_at > LONGEST_SESSION

@@ -1,0 +1,57 @@
+"""What a sign-in, a refusal and a sign-out leave behind. Never commits.
+
+Checking the password takes memory and time, so it happens between two transactions,
+never inside one: on SQLite a writing transaction would make everybody wait.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from charity import sealed
+from charity.db import Actor
+from charity.oplog.service import record
+from charity.users.models import User
+from charity.users.queries import LoginUser
+
+
+def record_sign_in(session: Session, *, actor: Actor, user: LoginUser, new_hash: str = "") -> None:
+    """Log a sign-in, and keep the password's hash at today's cost if it was made anew."""
+    if new_hash:
+        row = session.scalars(select(User).where(User.id == user.id).with_for_update()).one()
+        if row.session_epoch == user.session_epoch:
+            row.password_hash = new_hash
+    own = Actor(user.id, actor.org_id, user.name, frozenset(), actor.at)
+    record(session, actor=own, act="users.sign_in", subject_kind="user", subject_no=user.username)
+
+
+def record_refusal(session: Session, *, actor: Actor, username: str, is_known: bool) -> None:
+    """Log a refused sign-in.
+
+    What was typed is kept only when it is a login name: people type passwords into the
+    wrong field.
+    """
+    if is_known:
+        record(session, actor=actor, act="users.sign_in_refused", subject_kind="user", subject_no=username)
+    else:
+        hashed = sealed.keyed_hash(username, "username")
+        record(session, actor=actor, act="users.sign_in_refused", username_hash=hashed)
+
+
+def record_sign_out(session: Session, *, actor: Actor, user: LoginUser) -> None:
+    """Log a sign-out."""
+    record(session, actor=actor, act="users.sign_out", subject_kind="user", subject_no=user.username)
+
+
+def mailable_user(session: Session, *, actor: Actor, username: str) -> tuple[LoginUser, str] | None:
+    """Return a login and its mail address for a link that was asked for, and log that it was.
+
+    None for unknown, closed and mail-less logins; the page answers all alike.
+    """
+    user = session.scalar(select(User).where(User.username == username))
+    if user is None or not user.is_active or user.email is None:
+        return None
+    record(session, actor=actor, act="users.ask_link", subject_kind="user", subject_no=user.username)
+    login = LoginUser(user.id, user.display_name, user.username, user.session_epoch, user.language)
+    return login, user.email
