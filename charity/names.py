@@ -14,10 +14,21 @@ from functools import lru_cache
 KIND_PERSON = "爱心人士"
 
 #: Compound surnames that stay one unit when a name is masked.
-_COMPOUND = frozenset("欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 长孙 令狐 宇文 司徒 轩辕 端木 南宫".split())
+_COMPOUND = frozenset(
+    "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 长孙 令狐 宇文 司徒 轩辕 端木 南宫".split()
+)
 
 #: Surnames whose usual reading differs from the character's.
-_SURNAMES = {"仇": "qiu", "单": "shan", "解": "xie", "曾": "zeng", "任": "ren", "盖": "ge", "查": "zha", "朴": "piao"}
+_SURNAMES = {
+    "仇": "qiu",
+    "单": "shan",
+    "解": "xie",
+    "曾": "zeng",
+    "任": "ren",
+    "盖": "ge",
+    "查": "zha",
+    "朴": "piao",
+}
 
 
 def fold_text(text: str) -> str:
