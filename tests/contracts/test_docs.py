@@ -55,11 +55,28 @@ def test_every_command_of_dev_py_is_told() -> None:
     assert [act for act in acts[1].split(", ") if f"dev.py {act}" not in development] == []
 
 
-def test_every_permission_and_role_is_told() -> None:
+def table_of_permissions() -> str:
+    """Return who may do what, as docs/roles.md shows it: one row a permission."""
     from charity.users.rules import PERMISSIONS, ROLES
 
-    assert len(PERMISSIONS) > 10
-    assert [code for code in (*PERMISSIONS, *ROLES) if f"`{code}`" not in everything()] == []
+    rows = []
+    for code, words in PERMISSIONS.items():
+        holders = ", ".join(f"`{role.code}`" for role in ROLES.values() if code in role.permissions)
+        rows.append(f"| `{code}` | {words} | {holders} |")
+    return "\n".join(["| permission | lets a person | held by |", "|---|---|---|", *rows])
+
+
+def test_the_table_of_permissions_is_true() -> None:
+    table = table_of_permissions()
+    assert table.count("\n") > 10
+    assert table in source.text(_DOCS / "roles.md"), f"docs/roles.md should say:\n{table}"
+
+
+def test_every_role_is_told() -> None:
+    from charity.users.rules import ROLES
+
+    told = re.findall(r"^\| `(\w+)` \|", source.text(_DOCS / "roles.md"), re.M)
+    assert told == list(ROLES)
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:
