@@ -100,7 +100,9 @@ def guard() -> None:
 
 def install(app: Flask) -> None:
     """Wire Flask-Login with the users feature's loader and set the guard at the door."""
-    manager = LoginManager(app)
+    manager = LoginManager()
+    # Its context processor would ask the database who reads, on every public page.
+    manager.init_app(app, add_context_processor=False)
 
     @manager.user_loader  # type: ignore[untyped-decorator]
     def _load(user_id: str) -> Any:
