@@ -1,0 +1,112 @@
+"""Each page opens for whom it should, for nobody else, and breaks for no one."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from charity.users.rules import ROLES
+from charity.web.access import Access, access_of
+from tests.builders import client_as
+from tests.contracts import access_table
+
+VISITOR = "visitor"
+COLUMNS = (VISITOR, *ROLES)
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def mark(access: Access, column: str) -> str:
+    """Return what a declaration means for a column of the table."""
+    if access.kind == "public":
+        return "+"
+    if column == VISITOR:
+        return ">"
+    return "+" if access.kind == "signed_in" or access.permission in ROLES[column].permissions else "-"
+
+
+def declared(app: Flask) -> dict[str, str]:
+    """Return the table as the endpoints declare it."""
+    found = {}
+    for endpoint in sorted(app.view_functions):
+        access = access_of(app, endpoint)
+        assert access is not None, f"{endpoint} does not say who may open it"
+        found[endpoint] = "".join(mark(access, column) for column in COLUMNS)
+    return found
+
+
+def test_the_table_says_what_the_endpoints_declare(app: Flask) -> None:
+    table = declared(app)
+    assert len(table) > 5
+    wanted = "\n".join(f"{endpoint:40} {marks}" for endpoint, marks in table.items())
+    assert access_table.rows() == table, f"the declarations say:\n{wanted}"
+
+
+def addresses(app: Flask) -> list[tuple[str, str, str]]:
+    """Return endpoint, method and an address of every rule, arguments filled with anything."""
+    found = []
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        methods = (rule.methods or set()) & set(_METHODS)
+        found += [(rule.endpoint, m, _address(adapter.build, rule, m)) for m in sorted(methods)]
+    return found
+
+
+def _address(build: object, rule: Rule, method: str) -> str:
+    """Return an address of a rule; numbers are 1, texts are x."""
+    for filler in (1, "x", "2026-03", "2026-03-01"):
+        try:
+            return str(build(rule.endpoint, dict.fromkeys(rule.arguments, filler), method=method))  # type: ignore[operator]
+        except (ValueError, TypeError):
+            continue
+    raise AssertionError(f"no address for {rule}")
+
+
+def outcome(response: TestResponse) -> str:
+    """Return an answer's mark: refused, led to sign in, or let through."""
+    if response.status_code == 403:
+        return "-"
+    is_led = response.status_code in (302, 303) and "sign-in" in response.headers.get("Location", "")
+    return ">" if is_led or response.status_code == 401 else "+"
+
+
+def copy_of(client: FlaskClient, app: Flask) -> FlaskClient:
+    """Return a client with the same session: an act may end it."""
+    copied = app.test_client()
+    with client.session_transaction() as old, copied.session_transaction() as new:
+        new.update(old)
+    return copied
+
+
+def test_every_endpoint_answers_as_the_table_says(app: Flask) -> None:
+    clients = {
+        column: app.test_client() if column == VISITOR else client_as(app, column) for column in COLUMNS
+    }
+    table = access_table.rows()
+    wrong, tried = [], 0
+    for endpoint, method, address in addresses(app):
+        for column, expected in zip(COLUMNS, table[endpoint], strict=True):
+            response = copy_of(clients[column], app).open(address, method=method)
+            response.close()
+            tried += 1
+            # A public sign-in page may lead anywhere; only what is closed must refuse.
+            found = "+" if expected == "+" and outcome(response) == ">" else outcome(response)
+            if found != expected or response.status_code >= 500:
+                wrong.append(f"{column}: {method} {address}: {response.status_code}, not {expected}")
+    assert tried > 5 * len(COLUMNS)
+    assert wrong == []
+
+
+def test_a_login_of_another_org_is_refused(app: Flask) -> None:
+    client_as(app, "administrator")  # founds the default org
+    stranger = client_as(app, "chief_accountant", org_code="COUNTY")
+    table = access_table.rows()
+    wrong = []
+    for endpoint, method, address in addresses(app):
+        if table[endpoint][0] == "+":
+            continue
+        response = copy_of(stranger, app).open(address, method=method)
+        if response.status_code != 403:
+            wrong.append(f"{method} {address}: {response.status_code}")
+    assert wrong == []
