@@ -74,12 +74,10 @@ def add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.setdefault("Strict-Transport-Security", _STRICT_TRANSPORT)
-    if request.endpoint == "static":
-        # send_file has set no-cache; an address that carries the content's hash never
-        # changes its content.
-        if "v" in request.args and response.status_code in (200, 304):
-            response.headers["Cache-Control"] = _STATIC_FOR_EVER
-        return response
+    if request.endpoint == "static" and response.status_code < 400 and "v" in request.args:
+        # An address that carries the content's hash never changes its content; without
+        # it, send_file has set no-cache.
+        response.headers["Cache-Control"] = _STATIC_FOR_EVER
     response.headers.setdefault("Cache-Control", _default_caching(response))
     return response
 

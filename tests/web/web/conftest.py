@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_login import UserMixin
 from wtforms.validators import InputRequired, Optional
 
+import charity
 from charity.errors import refuse
 from charity.web import errors
 from charity.web.access import name_permissions, permission_required, public, signed_in
@@ -166,6 +167,12 @@ def probe_pages(counter: Counter) -> Blueprint:  # noqa: C901
 @pytest.fixture
 def counter() -> Counter:
     return Counter()
+
+
+@pytest.fixture(autouse=True)
+def no_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every app of these tests without the features above the shell."""
+    monkeypatch.setattr(charity, "FEATURES", ("charity.web.routes",))
 
 
 @pytest.fixture

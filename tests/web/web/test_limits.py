@@ -92,6 +92,6 @@ def test_a_try_too_many_is_told_when_to_come_back(visitor) -> None:
         ("", "local"),
     ],
 )
-def test_an_address_is_the_hosts_or_its_ipv6_network(app: Flask, remote: str, address: str) -> None:
-    with app.test_request_context(environ_base={"REMOTE_ADDR": remote}):
+def test_an_address_is_the_hosts_or_its_ipv6_network(shell: Flask, remote: str, address: str) -> None:
+    with shell.test_request_context(environ_base={"REMOTE_ADDR": remote}):
         assert client_address() == address
