@@ -35,14 +35,16 @@ DEBIAN_PACKAGES = {
 }
 
 
-def run(*command: object, **environ: str) -> None:
-    """Run a command in the project's folder.
+def run(*command: object, is_quiet: bool = False) -> None:
+    """Run a command in the project's folder; a quiet one speaks only when it fails.
 
     Raises:
         SystemExit: it failed; its own code, its own words above.
     """
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=os.environ | environ)
+    pipe = subprocess.PIPE if is_quiet else None
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
     if done.returncode:
+        print(done.stdout or "", done.stderr or "", file=sys.stderr)
         raise SystemExit(done.returncode)
 
 
@@ -57,9 +59,10 @@ def is_debian_root() -> bool:
 def install_packages(names: list[str]) -> None:
     """Install Debian packages, as root, without questions."""
     print(f"Installing {', '.join(names)} with apt-get …", flush=True)
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     apt = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-qq")
-    run(*apt, "update")
-    run(*apt, "install", "-y", "--no-install-recommends", *names, DEBIAN_FRONTEND="noninteractive")
+    run(*apt, "update", is_quiet=True)
+    run(*apt, "install", "-y", "--no-install-recommends", *names, is_quiet=True)
 
 
 def digest(lock: Path) -> str:

@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         monkeypatch.setattr(dev, name, value)
     commands: list[list[str]] = []
 
-    def run(*command: object, **_environ: str) -> None:
+    def run(*command: object, **_values: bool) -> None:
         commands.append([str(part) for part in command])
         (venv / "bin").mkdir(parents=True, exist_ok=True)
         (venv / "bin" / "python").touch()
@@ -79,7 +79,7 @@ def test_a_changed_lock_makes_the_environment_anew(project: list[list[str]]) -> 
 def test_a_failed_installation_is_not_taken_for_done(
     project: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_command: object, **_environ: str) -> None:
+    def fail(*_command: object, **_values: bool) -> None:
         raise SystemExit(1)
 
     monkeypatch.setattr(dev, "run", fail)
