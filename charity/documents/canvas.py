@@ -22,7 +22,7 @@ from charity.documents import archival, fonts
 from charity.documents.archival import DocumentInfo
 from charity.documents.colours import INK, Colour
 from charity.documents.tagging import Element, LinkArea, StructureRoot, reference
-from charity.documents.typesetting import Block
+from charity.documents.typesetting import Block, fit
 
 Align = Literal["left", "center", "right"]
 
@@ -260,6 +260,39 @@ class HouseCanvas:
             with self.content(tag, language=self._language_of("".join(block.lines))):
                 self._lines(x, y, block, bold, colour, align)
         return block.height
+
+    def fitted(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        box: tuple[float, float],
+        *,
+        largest: float,
+        smallest: float = 4.5,
+        bold: bool = False,
+        colour: Colour = INK,
+        align: Align = "left",
+        tag: str | Element | None = "P",
+    ) -> None:
+        """Draw a text on a base line, smaller or in lines around it where it is too long.
+
+        Args:
+            x: left end, middle or right end, by ``align``.
+            y: base line of a text that takes one line.
+            text: what to draw.
+            box: width and height that may be taken, in points.
+            largest: size to begin with. smallest: size to stop at.
+            bold: whether to use the bold face.
+            colour: of the letters.
+            align: which point ``x`` is.
+            tag: structure type or element.
+        """
+        block = fit(text, *box, largest=largest, smallest=smallest, bold=bold, spread=1.2)
+        top = y + block.size * 0.88
+        if len(block.lines) > 1:
+            top = y + largest * 0.36 + block.height / 2
+        self.block(x, top, block, bold=bold, colour=colour, align=align, tag=tag)
 
     def _lines(self, x: float, y: float, block: Block, bold: bool, colour: Colour, align: Align) -> None:
         for number_, line in enumerate(block.lines):

@@ -40,21 +40,21 @@ PROBLEMS = register(
 #: Longest text of each field, in characters; a page has room for these and no more.
 LIMITS = {
     "org_name": 100,
-    "org_contact": 120,
+    "org_contact": 100,
     "donor_title": 500,
-    "items": 300,
+    "items": 280,
     "valuation": 60,
     "channel": 60,
     "purpose": 200,
-    "handler": 60,
-    "reviewer": 60,
+    "handler": 30,
+    "reviewer": 30,
     "receipt_number": 40,
     "check_code": 20,
     "replaces_number": 40,
     "verify_url": 200,
 }
-#: Longest name of a fund, earmark or voucher.
-ALLOCATION_LIMIT = 100
+#: The same for each part of a gift.
+PART_LIMITS = {"fund_name": 40, "earmark_name": 50, "voucher_number": 20}
 _REQUIRED = ("org_name", "donor_title", "receipt_number", "check_code", "verify_url", "handler", "reviewer")
 
 
@@ -162,9 +162,9 @@ def check_receipt(document: ReceiptDocument) -> list[Problem]:
     texts = {name: getattr(document, name) for name in LIMITS}
     limits = dict(LIMITS)
     for place, part in enumerate(document.allocations):
-        for name in ("fund_name", "earmark_name", "voucher_number"):
+        for name, limit in PART_LIMITS.items():
             texts[f"allocations-{place}-{name}"] = getattr(part, name)
-            limits[f"allocations-{place}-{name}"] = ALLOCATION_LIMIT
+            limits[f"allocations-{place}-{name}"] = limit
     problems = [Problem("receipt_field_missing", where=name) for name in _REQUIRED if not texts[name].strip()]
     problems += [
         Problem("receipt_text_too_long", {"length": len(text), "limit": limits[name]}, name)

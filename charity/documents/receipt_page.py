@@ -198,8 +198,7 @@ def _draw_amount(canvas: HouseCanvas, document: ReceiptDocument, top: float, x: 
     words = document.words
     label = words.amount if document.kind == "money" else words.value
     figure = f"¥{format_yuan(document.amount_fen)}"
-    capital_words = capital_text(document.amount_fen, document.language)
-    capital = fit(capital_words, _RIGHT - x, 12, largest=10.5, smallest=5, bold=True)
+    capital = capital_text(document.amount_fen, document.language)
     base = top - scale.figure * 0.8
     with canvas.element("Table"):
         with canvas.element("TR"):
@@ -209,7 +208,7 @@ def _draw_amount(canvas: HouseCanvas, document: ReceiptDocument, top: float, x: 
             canvas.text(
                 _LEFT, base - 18, words.capital, _LABEL, colour=INK_SOFT, tag=canvas.node("TH", scope="Row")
             )
-            canvas.text(x, base - 18, capital.lines[0], capital.size, bold=True, tag="TD")
+            canvas.fitted(x, base - 18, capital, (_RIGHT - x, 14), largest=10.5, bold=True, tag="TD")
 
 
 def _fact_rows(document: ReceiptDocument, scale: _Scale) -> Iterator[list[_Fact]]:
@@ -228,9 +227,12 @@ def _fact_rows(document: ReceiptDocument, scale: _Scale) -> Iterator[list[_Fact]
     width = _RIGHT - _LEFT
     middle = _LEFT + width * 0.53
 
-    def fact(label: str, text: str, x: float, room: float, height: float = 10.0) -> _Fact:
+    def fact(label: str, text: str, x: float, room: float, height: float = 11.0) -> _Fact:
         return _Fact(
-            label, x, indent, ((fit(text, room - indent, height, largest=_FACT, smallest=4.5), None),)
+            label,
+            x,
+            indent,
+            ((fit(text, room - indent, height, largest=_FACT, smallest=4.5, spread=1.25), None),),
         )
 
     left, right = middle - _LEFT - 10, _RIGHT - middle
@@ -255,7 +257,7 @@ def _fact_rows(document: ReceiptDocument, scale: _Scale) -> Iterator[list[_Fact]
         (words.issued_on, date_text(document.issued_on, document.language)),
     )
     yield [
-        _Fact(label, x, own, ((fit(text, third - own, 10, largest=_FACT, smallest=4.5), None),))
+        _Fact(label, x, own, ((fit(text, third - own, 11, largest=_FACT, smallest=4.5, spread=1.25), None),))
         for place, (label, text) in enumerate(people)
         if (own := text_width(label, _LABEL) + 7) and (x := _LEFT + place * (third + 8))
     ]
@@ -282,8 +284,11 @@ def _allocation_parts(document: ReceiptDocument, width: float) -> Iterator[tuple
         if len(parts) > 1:
             pieces += [f"¥{format_yuan(part.amount_fen)}", "" if is_one_voucher else part.voucher_number]
         text = words.separator.join(piece for piece in pieces if piece)
-        height = 20 if len(shown) == 1 else 10
-        yield fit(text, width - 9, height, largest=_FACT, smallest=4.5), fund_colour(part.fund_code)
+        height = 20 if len(shown) == 1 else 11
+        yield (
+            fit(text, width - 9, height, largest=_FACT, smallest=4.5, spread=1.2),
+            fund_colour(part.fund_code),
+        )
     if rest := parts[len(shown) :]:
         amount = f"¥{format_yuan(sum(part.amount_fen for part in rest))}"
         yield fit(words.more_funds.format(len(rest), amount), width - 9, 10, largest=_FACT, smallest=6), SLATE
@@ -321,8 +326,7 @@ def _draw_disclaimer(canvas: HouseCanvas, document: ReceiptDocument) -> None:
     words, width = document.words, _RIGHT - _LEFT
     y = _FOOT + 21
     canvas.rule(_LEFT, y, _RIGHT, y, colour=CINNABAR, weight=0.7)
-    sentence = fit(words.not_an_invoice, width, 9, largest=8.4, smallest=6, bold=True)
-    canvas.text(_LEFT, y - 12, sentence.lines[0], sentence.size, bold=True)
+    canvas.fitted(_LEFT, y - 12, words.not_an_invoice, (width, 9), largest=8.4, bold=True)
     canvas.text(_LEFT, y - 22, words.invoice_hint, 6.6, colour=INK_SOFT)
 
 
@@ -335,8 +339,8 @@ def _draw_numbers(canvas: HouseCanvas, document: ReceiptDocument) -> float:
     spaced = f"{code[:half]} {code[half:]}" if len(code) >= 8 else code
     for label, value in ((words.number, document.receipt_number), (words.check_code, spaced)):
         canvas.text(_PROOF_MIDDLE, y, label, _LABEL, colour=INK_SOFT, align="center")
-        text = fit(value, _PROOF_RIGHT - _PROOF_LEFT, 16, largest=12.5, smallest=5, bold=True)
-        canvas.text(_PROOF_MIDDLE, y - 16, text.lines[0], text.size, bold=True, align="center")
+        box = (_PROOF_RIGHT - _PROOF_LEFT, 16)
+        canvas.fitted(_PROOF_MIDDLE, y - 16, value, box, largest=12.5, bold=True, align="center")
         y -= 37
     return y
 
@@ -363,7 +367,7 @@ def _draw_proof_notes(canvas: HouseCanvas, document: ReceiptDocument, middle: fl
     replaces = document.words.replaces.format(document.replaces_number) if document.replaces_number else ""
     for note in (document.org_contact, replaces):
         if note:
-            block = fit(note, width, 26, largest=6.8, smallest=4.5, spread=1.35)
+            block = fit(note, width, 26, largest=6.8, smallest=4.5, spread=1.3)
             canvas.block(middle, y + block.height, block, align="center", colour=INK_SOFT)
             y += block.height + 5
     return y

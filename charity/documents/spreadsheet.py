@@ -24,7 +24,7 @@ PROBLEMS = register(
         "sheet_too_long": N_(
             "The sheet “%(name)s” has %(rows)s rows; a spreadsheet holds %(limit)s. Export it as CSV instead."
         ),
-        "cell_too_long": N_(
+        "sheet_text_too_long": N_(
             "A text of %(length)s characters is too long for a cell (%(limit)s). Export it as CSV instead."
         ),
     }
@@ -79,7 +79,7 @@ def write_xlsx(sheets: Sequence[Sheet], *, title: str = "", author: str = "") ->
         author: likewise.
 
     Raises:
-        Refused: ``sheet_too_long`` or ``cell_too_long``; nothing is dropped silently.
+        Refused: ``sheet_too_long`` or ``sheet_text_too_long``; nothing is dropped silently.
         ValueMisplaced: a value is not of its column's kind.
     """
     import xlsxwriter
@@ -192,7 +192,7 @@ def _write_row(
 
 def _write_text(sheet: Any, row: int, place: int, text: str, style: Any) -> None:
     if len(text) > MAX_TEXT:
-        raise refuse("cell_too_long", length=f"{len(text):,d}", limit=f"{MAX_TEXT:,d}")
+        raise refuse("sheet_text_too_long", length=f"{len(text):,d}", limit=f"{MAX_TEXT:,d}")
     sheet.write_string(row, place, text, style)
 
 

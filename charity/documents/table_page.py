@@ -17,12 +17,12 @@ from charity.documents.columns import Column, Value, groups, plain_text
 from charity.documents.fonts import text_width
 from charity.documents.marks import draw_watermark
 from charity.documents.tables import Row, TableReport
-from charity.documents.typesetting import Block, fit, longest_unit, wrap
+from charity.documents.typesetting import Block, longest_unit, wrap
 from charity.documents.words import Language
 
 _MARGIN = 16 * mm
 _TOP, _FOOT = 15 * mm, 15 * mm
-_PAD, _GAP = 3.2, 3.4
+_PAD, _GAP = 3.2, 2.8
 _INDENT = 12.0
 #: Sizes of the letters tried until all columns fit side by side.
 _SIZES = (8.6, 8.0, 7.4, 6.8, 6.2, 5.6, 5.0)
@@ -247,17 +247,18 @@ def _pages(
 
 def _draw_heading(canvas: HouseCanvas, report: TableReport, layout: _Layout, top: float) -> float:
     middle, width = layout.page[0] / 2, layout.page[0] - 2 * _MARGIN
-    canvas.text(middle, top - 8, report.org_name, 8.6, colour=INK_SOFT, align="center")
-    title = fit(report.title, width, 22, largest=17, smallest=9, bold=True)
-    spacing = 2.0 if report.language != "en" and len(report.title) < 16 else 0.0
-    canvas.text(
-        middle, top - 29, title.lines[0], title.size, bold=True, align="center", spacing=spacing, tag="H1"
-    )
+    canvas.fitted(middle, top - 8, report.org_name, (width, 11), largest=8.6, colour=INK_SOFT, align="center")
+    if report.language != "en" and len(report.title) < 16:
+        canvas.text(middle, top - 29, report.title, 17, bold=True, align="center", spacing=2.0, tag="H1")
+    else:
+        box = (width, 22)
+        canvas.fitted(middle, top - 29, report.title, box, largest=17, bold=True, align="center", tag="H1")
     canvas.rule(middle - 14, top - 37, middle + 14, top - 37, colour=CINNABAR, weight=1.4)
     if report.as_of:
-        canvas.text(_MARGIN, top - 52, report.as_of, 8.6, colour=INK_SOFT)
+        canvas.fitted(_MARGIN, top - 52, report.as_of, (width * 0.72, 12), largest=8.6, colour=INK_SOFT)
     if report.unit:
-        canvas.text(layout.page[0] - _MARGIN, top - 52, report.unit, 8.6, colour=INK_SOFT, align="right")
+        x, box = layout.page[0] - _MARGIN, (width * 0.26, 12)
+        canvas.fitted(x, top - 52, report.unit, box, largest=8.6, colour=INK_SOFT, align="right")
     return top - _heading_height(report)
 
 
@@ -299,10 +300,9 @@ def _draw_groups(
             node = canvas.node("TH", scope="Column", columns=number) if is_first else None
             if not title:
                 continue
-            block = fit(title, right - left - 4, height, largest=layout.size, smallest=4, bold=True)
-            base = top - _GAP - layout.size
-            canvas.text(
-                (left + right) / 2, base, block.lines[0], block.size, bold=True, align="center", tag=node
+            middle, base, box = (left + right) / 2, top - _GAP - layout.size, (right - left - 4, height)
+            canvas.fitted(
+                middle, base, title, box, largest=layout.size, smallest=3, bold=True, align="center", tag=node
             )
             canvas.rule(left + 2, top - height, right - 2, top - height, colour=LINE_STRONG, weight=0.4)
     return top - height
@@ -353,5 +353,4 @@ def _draw_foot(canvas: HouseCanvas, report: TableReport, layout: _Layout, pages:
         canvas.rule(_MARGIN, y + 11, width - _MARGIN, y + 11, colour=LINE, weight=0.4)
         canvas.text(width / 2, y, pages, 7, colour=INK_SOFT, align="center")
         canvas.text(width - _MARGIN, y, digest, 6, colour=INK_SOFT, align="right")
-        name = fit(report.org_name, width * 0.3, 9, largest=7, smallest=3.5)
-        canvas.text(_MARGIN, y, name.lines[0], name.size, colour=INK_SOFT)
+        canvas.fitted(_MARGIN, y, report.org_name, (width * 0.3, 9), largest=7, smallest=3.5, colour=INK_SOFT)

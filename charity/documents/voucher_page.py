@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from charity.documents.archival import DocumentInfo
 from charity.documents.canvas import A4, HouseCanvas, mm
 from charity.documents.colours import INK, INK_SOFT, LINE, LINE_STRONG, RED_FIGURE, Colour
+from charity.documents.fonts import text_width
 from charity.documents.marks import draw_watermark
 from charity.documents.typesetting import Block, fit
 from charity.documents.voucher import Paper, VoucherDocument, VoucherLineDocument
@@ -249,22 +250,15 @@ def _draw_total(canvas: HouseCanvas, part: _Part, slot: _Slot, foot: float) -> N
         debit_fen = sum(line.debit_fen for line in lines)
         credit_fen = sum(line.credit_fen for line in lines)
         width = slot.edges[3] - slot.x - 2 * _PAD
-        words = fit(f"合计　{capital_yuan(debit_fen)}", width, 12, largest=10, smallest=5, bold=True)
-        colour = _ink(debit_fen < 0)
-        canvas.text(slot.x + _PAD, base, words.lines[0], words.size, bold=True, tag=node, colour=colour)
+        words, colour = f"合计　{capital_yuan(debit_fen)}", _ink(debit_fen < 0)
+        x = slot.x + _PAD
+        canvas.fitted(x, base, words, (width, 14), largest=10, bold=True, colour=colour, tag=node)
         for place, fen in ((4, debit_fen), (5, credit_fen)):
-            room = slot.edges[place] - slot.edges[place - 1] - 2 * _PAD
-            figure = fit(
-                f"{'-' if fen < 0 else ''}¥{format_yuan(abs(fen))}",
-                room,
-                12,
-                largest=9.5,
-                smallest=4,
-                bold=True,
-            )
-            x = slot.edges[place] - _PAD
-            text, size = figure.lines[0], figure.size
-            canvas.text(x, base, text, size, bold=True, align="right", tag="TD", colour=_ink(fen < 0))
+            figure = f"{'-' if fen < 0 else ''}¥{format_yuan(abs(fen))}"
+            x, room = slot.edges[place] - _PAD, slot.edges[place] - slot.edges[place - 1] - 2 * _PAD
+            colour, cell = _ink(fen < 0), canvas.node("TD")
+            size = min(9.5, 9.5 * room / text_width(figure, 9.5, bold=True))
+            canvas.text(x, base, figure, size, bold=True, align="right", colour=colour, tag=cell)
 
 
 def _draw_attachments(canvas: HouseCanvas, part: _Part, slot: _Slot, top: float, foot: float) -> None:
@@ -294,6 +288,5 @@ def _draw_signatures(canvas: HouseCanvas, part: _Part, slot: _Slot, base: float)
         x += canvas.text(x, base, duty, 9, colour=INK_SOFT) + 6
         room = slot.x + (place + 1) * step - x - 6
         if name:
-            block = fit(name, room, 11, largest=9.5, smallest=4.5)
-            canvas.text(x, base, block.lines[0], block.size)
+            canvas.fitted(x, base, name, (room, 13), largest=9.5)
     canvas.text(slot.x, base - 11, f"SHA-256 {voucher.sha256[:16]}", 5.4, colour=INK_SOFT)
