@@ -15,7 +15,7 @@ from typing import Any
 from flask_babel import gettext
 from flask_wtf import FlaskForm
 from flask_wtf.i18n import translations as library_translations
-from wtforms import Field, FieldList, FormField, PasswordField, StringField, ValidationError
+from wtforms import Field, FieldList, FormField, PasswordField, SelectChoice, StringField, ValidationError
 from wtforms.widgets import DateInput, HiddenInput, TextArea, TextInput
 
 from charity.errors import N_, SENTENCES, Problem, Refused, register
@@ -51,6 +51,15 @@ _LOOSE_DATE = re.compile(r"(\d{4})[./年-](\d{1,2})[./月-](\d{1,2})日?")
 def sentence_of(problem: Problem) -> str:
     """Return the problem's sentence in the reader's language, its fields filled in."""
     return gettext(SENTENCES[problem.code]) % dict(problem.params)
+
+
+def choices_of(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """Return choices for a select or radio field; its library deprecates plain pairs.
+
+    Args:
+        pairs: value sent and label shown, in order.
+    """
+    return [SelectChoice(value, label) for value, label in pairs]
 
 
 def strip(value: Any) -> Any:

@@ -19,11 +19,15 @@ from charity.web.forms import (
     MonthField,
     ParagraphField,
     YuanField,
+    choices_of,
 )
 
 #: The longest real kind of name, and one with a character few fonts have.
 LONG_NAME = "德州市陵城区经济开发区东方红路街道锦绣川爱心企业家联谊会慈善帮扶发展促进中心有限公司"
 RARE_NAME = "李𬭎"
+
+
+FUNDS = (("F1", "急难救助基金"), ("F2", "医疗救助基金"), ("F3", "发展帮扶基金"))
 
 
 class PatternForm(BaseForm):
@@ -34,7 +38,7 @@ class PatternForm(BaseForm):
     month = MonthField("", [Optional()])
     donor = LineField("", [InputRequired()], limit=40)
     note = ParagraphField("", [Optional()], limit=500)
-    fund = SelectField("", choices=[("F1", "急难救助基金"), ("F2", "医疗救助基金"), ("F3", "发展帮扶基金")])
+    fund = SelectField("", choices=choices_of(FUNDS))
     publish_as = RadioField("", choices=[])
     is_confirmed = BooleanField("")
     idempotency_key = IdempotencyField()
@@ -145,11 +149,8 @@ def _form() -> PatternForm:
     }
     for name, label in labels.items():
         form[name].label.text = label
-    form.publish_as.choices = [
-        ("name", _("full name")),
-        ("masked", _("masked name")),
-        ("anonymous", _("anonymous")),
-    ]
+    publish_as = (("name", _("full name")), ("masked", _("masked name")), ("anonymous", _("anonymous")))
+    form.publish_as.choices = choices_of(publish_as)
     form.amount.raw_data = ["1.234,50"]
     form.amount.errors = [
         _("“%(text)s” can be read in two ways; write it out in plain yuan.", text="1.234,50")

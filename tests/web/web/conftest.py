@@ -193,7 +193,7 @@ def shell(app: Flask, counter: Counter, monkeypatch: pytest.MonkeyPatch) -> Flas
     monkeypatch.setattr(errors, "SIGN_IN", "probe.sign_in")
     name_permissions({"probe.review": "Review probes"})
     app.register_blueprint(probe_pages(counter))
-    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.config["PROPAGATE_EXCEPTIONS"] = True
     return app
 
 

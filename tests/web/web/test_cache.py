@@ -120,8 +120,7 @@ def test_a_head_request_gets_the_headers_alone(visitor, counter) -> None:
     assert int(answer.headers["Content-Length"]) > 500
 
 
-def test_a_page_with_a_form_is_never_cached(shell, visitor) -> None:
-    shell.config["PROPAGATE_EXCEPTIONS"] = True
+def test_a_page_with_a_form_is_never_cached(visitor) -> None:
     with pytest.raises(FormOnCachedPage, match="probe.cached_form"):
         visitor.get("/cached-form")
 

@@ -35,6 +35,7 @@ def test_a_crash_tells_nothing_and_asks_nothing_of_the_database(shell, visitor) 
         raise RuntimeError("no database")
 
     shell.extensions["charity.org_loader"] = broken
+    shell.config["PROPAGATE_EXCEPTIONS"] = False
     answer = visitor.get("/crash", headers={"Accept-Language": "en"})
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
