@@ -21,6 +21,8 @@ from charity.periods import CHINA, Month, as_utc
 ACTS: dict[str, str] = {}
 #: detail name → English message id of its label.
 LABELS: dict[str, str] = {}
+#: (detail name, stored value) → English message id, for values that are codes, e.g. roles.
+WORDS: dict[tuple[str, str], str] = {}
 #: kind of subject → English message id, e.g. ``user`` → “User”.
 SUBJECTS: dict[str, str] = {}
 
@@ -64,8 +66,17 @@ def register_subjects(subjects: Mapping[str, str]) -> Mapping[str, str]:
     return _merge(SUBJECTS, subjects)
 
 
+def register_words(name: str, words: Mapping[str, str]) -> None:
+    """Register what the codes of one detail are called.
+
+    Args:
+        name: of the detail, e.g. ``role``.
+        words: stored value → English message id.
+    """
+    WORDS.update({(name, value): word for value, word in words.items()})
+
+
 register_labels({"reason": N_("Reason"), "count": N_("Count"), "amount_fen": N_("Amount (yuan)")})
-register_acts({"oplog.export": N_("Exported the operation log")})
 
 
 @dataclass(frozen=True, slots=True)

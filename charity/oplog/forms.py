@@ -1,0 +1,27 @@
+"""The filter of the operation log: by person, time and content (财会〔2024〕12号 art. 32)."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+from wtforms import SearchField, SelectField
+from wtforms.validators import Optional
+
+from charity.oplog.rules import ACTS
+from charity.web.filters import translated
+from charity.web.forms import BaseForm, DayField
+
+
+class LogFilterForm(BaseForm):
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    who = SearchField(_l("Person"), [Optional()])
+    from_on = DayField(_l("From"), [Optional()])
+    until_on = DayField(_l("Until"), [Optional()])
+    act = SelectField(_l("Act"), [Optional()])
+    text = SearchField(_l("Content"), [Optional()])
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        named = sorted((translated(sentence), act) for act, sentence in ACTS.items())
+        self.act.choices = [("", translated("everything")), *((act, name) for name, act in named)]
