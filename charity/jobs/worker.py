@@ -84,6 +84,11 @@ class JobContext:
         """What the act that enqueued the job handed over."""
         return self.claim.params
 
+    @property
+    def now(self) -> datetime:
+        """The present instant, UTC."""
+        return self._clock()
+
     def actor(self, session: Session) -> Actor:
         """Return who acts, with the permissions held now.
 
