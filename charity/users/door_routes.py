@@ -1,0 +1,292 @@
+"""The door: signing in and out, forgotten passwords, and what the shell asks about a login."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from flask import Blueprint, current_app, redirect, request, session, url_for
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from flask_login import current_user, login_user, logout_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from charity.db import Actor, db, transact
+from charity.errors import N_, Problem, Refused, register
+from charity.jobs.service import register_actor_loader
+from charity.messages.service import send_mail
+from charity.periods import as_utc
+from charity.users import credentials, queries, rules, service, sign_in
+from charity.users.forms import ForgotForm, NewPasswordForm, SignInForm
+from charity.users.links import make_token, read_token
+from charity.users.passwords import Passwords, new_password, passwords_for
+from charity.users.queries import LoginUser
+from charity.web import locale
+from charity.web.access import access_of, name_permissions, public
+from charity.web.context import current_org, now, settings, today
+from charity.web.filters import translated
+from charity.web.limits import client_address, spend
+from charity.web.render import Sentence, problems_of, render
+from charity.web.routes import safe_next
+
+blueprint = Blueprint("users", __name__)
+
+name_permissions(rules.PERMISSIONS)
+
+PROBLEMS = register(
+    {
+        "sign_in_wrong": N_("Login name or password is not right."),
+        "sign_in_locked": N_("Too many tries. Wait a quarter of an hour, or choose a new password."),
+        "links_locked": N_("Too many links were asked for. Wait an hour, or ask an administrator."),
+    }
+)
+
+#: Keys of the session cookie: when it began, and the last request that counted.
+SIGNED_IN_AT = "signed_in_at"
+SEEN_AT = "seen_at"
+#: The cookie is written again at most this often.
+_TOUCH_EVERY = timedelta(minutes=1)
+
+
+def load_user(session_id: str) -> LoginUser | None:
+    """Return the login of a session that has not ended; hook of the shell."""
+    try:
+        began, seen = (as_utc(datetime.fromisoformat(session[key])) for key in (SIGNED_IN_AT, SEEN_AT))
+    except (KeyError, TypeError, ValueError):
+        return None
+    if credentials.session_has_ended(began, seen, now()):
+        return None
+    return queries.user_of_session(db.session(), session_id)
+
+
+def load_permissions(user: LoginUser, org_id: int) -> tuple[frozenset[str], int | None]:
+    """Return what a login may do in an org, and where it sits; hook of the shell."""
+    found = queries.standing(db.session(), org_id, user.id, today())
+    return (found.permissions, found.unit_id) if found else (frozenset(), None)
+
+
+def role_label(user: LoginUser, org_id: int) -> str:
+    """Return the roles of a login in words; hook of the shell."""
+    found = queries.standing(db.session(), org_id, user.id, today())
+    held = found.roles if found else frozenset()
+    return "、".join(translated(role.label) for code, role in rules.ROLES.items() if code in held)
+
+
+@blueprint.record_once
+def install(state: BlueprintSetupState) -> None:
+    """Tell the shell, and the jobs, how logins are found."""
+    state.app.extensions["charity.user_loader"] = load_user
+    state.app.extensions["charity.permissions"] = load_permissions
+    state.app.extensions["charity.role_label"] = role_label
+    register_actor_loader(queries.actor_of)
+
+
+@blueprint.before_app_request
+def touch() -> None:
+    """Note a request of the office, so that a session ends with idleness and not at work."""
+    access = access_of(current_app, request.endpoint) if request.endpoint else None
+    if access is None or access.kind == "public" or SEEN_AT not in session:
+        return
+    if current_user.is_authenticated:
+        at = now()
+        if at - as_utc(datetime.fromisoformat(session[SEEN_AT])) >= _TOUCH_EVERY:
+            session[SEEN_AT] = at.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class DoorPage:
+    """A page of the door.
+
+    Attributes:
+        form: what is to be filled in; None where nothing is left to do.
+        problems: what stands above the form.
+    """
+
+    form: SignInForm | ForgotForm | NewPasswordForm | None
+    problems: tuple[Sentence, ...] = ()
+
+
+def _passwords() -> Passwords:
+    return passwords_for(settings().environment)
+
+
+def nobody() -> Actor:
+    """Return who acts when nobody is signed in."""
+    return Actor(user_id=0, org_id=current_org().id, name="", permissions=frozenset(), at=now())
+
+
+def private(response: Response) -> Response:
+    """Keep a page with a form of secrets out of every cache."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _door(
+    template: str, form: SignInForm | ForgotForm | NewPasswordForm, *problems: Problem, status: int = 0
+) -> Response:
+    """Return a page of the door; what was typed into password fields never goes back."""
+    shown = tuple(problems_of(Refused(*problems))) if problems else ()
+    usual = 422 if problems or form.is_submitted() else 200
+    return private(render(template, DoorPage(form, shown), status or usual))
+
+
+def _may_try(name: str, username: str, tries: int, address_tries: int, window_s: int) -> bool:
+    """Count one try at a login name and from this address; say whether it is still allowed."""
+    address, at = client_address(), now()
+
+    def count(own: Session) -> bool:
+        limit = partial(spend, own, window_s=window_s, at=at)
+        return limit(name=name, subject=username, limit=tries) and limit(
+            name=f"{name}_address", subject=address, limit=address_tries
+        )
+
+    return transact(count)
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"], endpoint="sign_in")
+@public
+def door() -> ResponseReturnValue:
+    """Let a member in."""
+    form = SignInForm()
+    if request.method == "GET":
+        form.next.data = safe_next(request.args.get("next", ""))
+    if not form.validate_on_submit():
+        return _door("users/sign_in.html", form)
+    username = credentials.fold_username(form.username.data)
+    limits = (credentials.NAME_TRIES, credentials.ADDRESS_TRIES, credentials.SIGN_IN_WINDOW_S)
+    if not _may_try("sign_in", username, *limits):
+        return _door("users/sign_in.html", form, Problem("sign_in_locked"), status=429)
+    found = queries.credentials(db.session(), username)
+    stored = found.password_hash if found and found.is_active else ""
+    passwords, actor = _passwords(), nobody()
+    try:
+        is_right = passwords.matches(stored, form.password.data)
+        is_outdated = is_right and passwords.is_outdated(stored)
+        new_hash = passwords.hash(form.password.data) if is_outdated else ""
+    except Refused as busy:
+        return _door("users/sign_in.html", form, *busy.problems, status=503)
+    if not is_right or found is None:
+        is_known = found is not None
+        transact(partial(sign_in.record_refusal, actor=actor, username=username, is_known=is_known))
+        return _door("users/sign_in.html", form, Problem("sign_in_wrong"))
+    transact(partial(sign_in.record_sign_in, actor=actor, user=found.user, new_hash=new_hash))
+    return _let_in(found.user, form.next.data or "")
+
+
+def _let_in(user: LoginUser, wanted: str) -> Response:
+    session.clear()  # a new token for forms, nothing of who sat here before
+    session[SIGNED_IN_AT] = session[SEEN_AT] = now().isoformat()
+    login_user(user)
+    response = redirect(safe_next(wanted) or url_for("web.office"), 303)
+    if user.language in locale.LANGUAGES:
+        set_language(response, user.language)
+    return response
+
+
+def set_language(response: Response, code: str) -> None:
+    """Let the browser ask for a language from now on; empty forgets it."""
+    if code:
+        response.set_cookie(
+            locale.COOKIE,
+            code,
+            max_age=locale.COOKIE_AGE_S,
+            path="/",
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    else:
+        response.delete_cookie(locale.COOKIE, path="/")
+
+
+@blueprint.post("/sign-out")
+@public
+def sign_out() -> ResponseReturnValue:
+    """Let a member out; also one who stands before an organisation he does not belong to."""
+    user = current_user._get_current_object()
+    if user.is_authenticated:
+        actor = replace(nobody(), user_id=user.id, name=user.name)
+        transact(partial(sign_in.record_sign_out, actor=actor, user=user))
+    logout_user()
+    session.clear()
+    return redirect(url_for("users.sign_in"), 303)
+
+
+def link_of(user: LoginUser, life: timedelta) -> str:
+    """Return the whole address of a link to choose a password; the host is ours, not the request's."""
+    token = make_token(
+        settings().secret_key, username=user.username, epoch=user.session_epoch, at=now(), life=life
+    )
+    return settings().public_url + url_for("users.choose_password", token=token)
+
+
+def mail_link(own: Session, actor: Actor, user: LoginUser, address: str, life: timedelta) -> None:
+    """Write the mail with a link, in the language of the person it goes to."""
+    with force_locale(user.language or locale.DEFAULT):
+        hours = life >= timedelta(hours=2)
+        amount = life // timedelta(hours=1) if hours else life // timedelta(minutes=1)
+        span = _("%(count)s hours", count=amount) if hours else _("%(count)s minutes", count=amount)
+        body = _(
+            "Hello %(name)s,\n\nopen this address to choose a password:\n\n%(link)s\n\n"
+            "It works once and for %(span)s. If you did not ask for it, you need not do anything.\n",
+            name=user.name,
+            link=link_of(user, life),
+            span=span,
+        )
+        subject = _("Choose a password")
+    send_mail(own, actor=actor, to=address, subject=subject, body=body)
+
+
+@blueprint.route("/password/forgot", methods=["GET", "POST"])
+@public
+def forgot_password() -> ResponseReturnValue:
+    """Mail a link to whoever has forgotten the password; the answer is the same for everyone."""
+    form = ForgotForm()
+    if not form.validate_on_submit():
+        return _door("users/forgot_password.html", form)
+    username = credentials.fold_username(form.username.data)
+    limits = (credentials.NAME_LINKS, credentials.ADDRESS_LINKS, credentials.LINK_WINDOW_S)
+    if not _may_try("password_link", username, *limits):
+        return _door("users/forgot_password.html", form, Problem("links_locked"), status=429)
+    actor = nobody()
+
+    def ask(own: Session) -> None:
+        found = sign_in.mailable_user(own, actor=actor, username=username)
+        if found is not None:
+            mail_link(own, actor, *found, credentials.RESET_LIFE)
+
+    transact(ask)
+    return private(render("users/link_sent.html", DoorPage(None)))
+
+
+@blueprint.route("/password/choose/<token>", methods=["GET", "POST"])
+@public
+def choose_password(token: str) -> ResponseReturnValue:
+    """Let a person choose a password through a link."""
+    form, template = NewPasswordForm(), "users/choose_password.html"
+    try:
+        claim = read_token(settings().secret_key, token, now())
+        found = queries.credentials(db.session(), claim.username)
+        if found is None or not found.is_active or found.user.session_epoch != claim.epoch:
+            raise Refused(Problem("link_expired"))
+    except Refused as refused:
+        page = DoorPage(None, tuple(problems_of(refused)))
+        return private(render(template, page, 410))
+    if not form.validate_on_submit():
+        return _door(template, form)
+    if form.new.data != form.again.data:
+        form.add_problems([Problem("password_not_repeated", {}, "again")])
+        return _door(template, form)
+    try:
+        chosen = new_password(_passwords(), claim.username, form.new.data)
+        transact(partial(service.choose_password, actor=nobody(), claim=claim, new=chosen))
+    except Refused as refused:
+        form.add_problems(refused.problems)
+        return _door(template, form)
+    logout_user()
+    session.clear()
+    return private(render("users/password_chosen.html", DoorPage(None)))

@@ -1,0 +1,103 @@
+"""Forms of sign-in, passwords, people and roles."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, HiddenField, PasswordField, SearchField, SelectField
+from wtforms.validators import InputRequired, Optional
+
+from charity.users.credentials import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from charity.users.rules import ROLES
+from charity.web.filters import translated
+from charity.web.forms import BaseForm, LineField
+from charity.web.locale import LANGUAGES
+
+_NEW = {"autocomplete": "new-password", "minlength": SHORTEST_PASSWORD, "maxlength": LONGEST_PASSWORD}
+
+
+class SignInForm(BaseForm):
+    username = LineField(
+        _l("Login name"),
+        [InputRequired()],
+        limit=60,
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    password = PasswordField(
+        _l("Password"), [InputRequired()], render_kw={"autocomplete": "current-password", "maxlength": 200}
+    )
+    next = HiddenField()
+
+
+class ForgotForm(BaseForm):
+    username = LineField(
+        _l("Login name"),
+        [InputRequired()],
+        limit=60,
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
+class NewPasswordForm(BaseForm):
+    new = PasswordField(_l("New password"), [InputRequired()], render_kw=_NEW)
+    again = PasswordField(_l("New password, once more"), [InputRequired()], render_kw=_NEW)
+
+
+class ChangePasswordForm(BaseForm):
+    current = PasswordField(
+        _l("Present password"), [InputRequired()], render_kw={"autocomplete": "current-password"}
+    )
+    new = PasswordField(_l("New password"), [InputRequired()], render_kw=_NEW)
+    again = PasswordField(_l("New password, once more"), [InputRequired()], render_kw=_NEW)
+
+
+class LanguageForm(BaseForm):
+    language = SelectField(_l("Language"), [Optional()])
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.language.choices = [("", translated("as the browser asks for")), *LANGUAGES.items()]
+
+
+class PeopleFilter(BaseForm):
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    text = SearchField(_l("Person"), [Optional()])
+    with_former = BooleanField(_l("Those who have left as well"))
+
+
+class PersonForm(BaseForm):
+    display_name = LineField(_l("Name"), [InputRequired()], limit=80)
+    email = LineField(_l("Mail address"), [Optional()], limit=200, render_kw={"inputmode": "email"})
+    phone = LineField(_l("Phone number"), [Optional()], limit=30, render_kw={"inputmode": "tel"})
+    unit_code = SelectField(_l("Unit"), [Optional()])
+
+    def __init__(self, units: list[tuple[str, str]], **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.unit_code.choices = [("", translated("the whole organisation")), *units]
+
+
+class NewPersonForm(PersonForm):
+    username = LineField(
+        _l("Login name"),
+        [InputRequired()],
+        limit=30,
+        render_kw={"autocapitalize": "none", "spellcheck": "false"},
+    )
+    display_name = LineField(_l("Name"), [Optional()], limit=80)
+    has_login = BooleanField(_l("This person has a login already, from another organisation of this site"))
+
+
+class GrantForm(BaseForm):
+    role = SelectField(_l("Role"))
+    reason = LineField(_l("Reason"), [InputRequired()], limit=200)
+
+    def __init__(self, held: tuple[str, ...] = (), **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.role.choices = [
+            (code, translated(role.label)) for code, role in ROLES.items() if code not in held
+        ]
+
+
+class ReasonForm(BaseForm):
+    reason = LineField(_l("Reason"), [InputRequired()], limit=200)

@@ -1,0 +1,141 @@
+"""The own profile: name and roles, password, language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from flask import redirect, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user, login_user
+from sqlalchemy.orm import Session
+
+from charity.db import db, transact
+from charity.errors import N_, Problem, Refused
+from charity.messages.service import send_mail
+from charity.places.queries import get_unit
+from charity.users import queries, rules, service
+from charity.users.door_routes import blueprint, private, set_language
+from charity.users.forms import ChangePasswordForm, LanguageForm
+from charity.users.passwords import new_password, passwords_for
+from charity.web import navigation
+from charity.web.access import signed_in
+from charity.web.acts import carried_out, done, status_of
+from charity.web.context import current_actor, settings, today
+from charity.web.filters import translated
+from charity.web.locale import LANGUAGES
+from charity.web.render import render
+
+navigation.register("office", "users.profile", N_("Own profile"), None, order=90, group="settings")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePage:
+    """The own login.
+
+    Attributes:
+        name: the name signed with.
+        username: the login name.
+        roles: in words.
+        unit: where one sits; empty for the whole organisation.
+        form: to choose the language.
+    """
+
+    name: str
+    username: str
+    roles: str
+    unit: str
+    form: LanguageForm
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPage:
+    """The form that changes the own password."""
+
+    form: ChangePasswordForm
+
+
+def role_name(code: str) -> str:
+    """Return a role in words."""
+    role = rules.ROLES.get(code)
+    return translated(role.label) if role else code
+
+
+def role_names(codes: Iterable[str]) -> str:
+    """Return several roles in words, in the order of the table of roles."""
+    held = set(codes)
+    return "、".join(role_name(code) for code in rules.ROLES if code in held) or "–"
+
+
+@blueprint.route("/office/profile", methods=["GET", "POST"])
+@signed_in
+def profile() -> ResponseReturnValue:
+    """Show a member the own login, and let it choose the language of its pages and mails."""
+    actor, user = current_actor(), current_user._get_current_object()
+    form = LanguageForm(language=user.language)
+    work = partial(service.choose_language, actor=actor, known=frozenset(LANGUAGES))
+    if carried_out(form, lambda own: work(own, language=form.language.data or "")):
+        response = redirect(url_for("users.profile"), 303)
+        set_language(response, form.language.data or "")
+        return response
+    found = queries.standing(db.session(), actor.org_id, user.id, today())
+    unit = get_unit(db.session(), actor.unit_id) if actor.unit_id else None
+    page = ProfilePage(
+        name=user.name,
+        username=user.username,
+        roles=role_names(found.roles if found else ()),
+        unit=unit.name if unit else "",
+        form=form,
+    )
+    return render("users/profile.html", page, status_of(form))
+
+
+@blueprint.route("/office/profile/password", methods=["GET", "POST"])
+@signed_in
+def change_password() -> ResponseReturnValue:
+    """Let a member change the password; all other sessions of this login end."""
+    form, template = ChangePasswordForm(), "users/change_password.html"
+    if not form.validate_on_submit():
+        return private(render(template, PasswordPage(form), status_of(form)))
+    try:
+        epoch = _change_password(form)
+    except Refused as refused:
+        form.add_problems(refused.problems)
+        return private(render(template, PasswordPage(form), 422))
+    user = queries.user_of_session(db.session(), f"{epoch}.{current_user.username}")
+    if user is not None:
+        login_user(user)
+    return done(
+        _("The password was changed; other sessions of your login have ended."), url_for("users.profile")
+    )
+
+
+def _change_password(form: ChangePasswordForm) -> int:
+    """Change the own password and tell the person by mail; return the new session epoch.
+
+    Raises:
+        Refused: ``password_not_repeated``, ``password_wrong``, ``sign_in_busy`` and the
+            problems of a new password.
+    """
+    actor, passwords = current_actor(), passwords_for(settings().environment)
+    found = queries.credentials(db.session(), current_user.username)
+    if form.new.data != form.again.data:
+        raise Refused(Problem("password_not_repeated", {}, "again"))
+    if found is None or not passwords.matches(found.password_hash, form.current.data):
+        raise Refused(Problem("password_wrong", {}, "current"))
+    chosen = new_password(passwords, found.user.username, form.new.data)
+
+    def work(own: Session) -> int:
+        user = service.change_password(own, actor=actor, seen_epoch=found.user.session_epoch, new=chosen)
+        if user.email:
+            body = _(
+                "Hello %(name)s,\n\nthe password of your login was changed."
+                " If it was not you, tell an administrator at once.\n",
+                name=user.display_name,
+            )
+            send_mail(own, actor=actor, to=user.email, subject=_("Your password was changed"), body=body)
+        return user.session_epoch
+
+    return transact(work)
