@@ -54,6 +54,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     from charity import grants, sealed
     from charity.config import load_settings, resource_dir, system_clock
     from charity.db import db, prepare_engine
+    from charity.jobs import worker
+    from charity.messages.routes import deliver
     from charity.web import access, cache, context, errors, filters, locale, prefix, security
 
     settings = settings or load_settings()
@@ -85,6 +87,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     for name in FEATURES:
         if _is_there(name):
             app.register_blueprint(import_module(name).blueprint)
+    # Neither of the two siblings knows the other.
+    worker.register_periodic("messages.deliver", 15, deliver)
     access.check_declared(app)
     app.wsgi_app = prefix.OrgPrefix(app.wsgi_app, app)  # type: ignore[method-assign]
     security.install(app, settings)

@@ -79,14 +79,21 @@ def client_as(app: Flask, role: str, *, org_code: str = "") -> FlaskClient:
         session = db.session()
         wanted = Org.code == org_code if org_code else Org.is_default
         org = session.scalar(select(Org).where(wanted)) or make_org(session, code=org_code or "CITY")
-        found = queries.credentials(session, username)
-        if found is None:
+        if queries.credentials(session, username) is None:
             make_user(session, org_id=org.id, username=username, roles=(role,))
-            found = queries.credentials(session, username)
         db.session.remove()
-    assert found is not None
+    return sign_in(app, username)
+
+
+def sign_in(app: Flask, username: str) -> FlaskClient:
+    """Return a client with the session a login would have just after signing in."""
+    with app.app_context():
+        found = queries.credentials(db.session(), username)
+        db.session.remove()
+    assert found is not None, f"no login {username}"
     client = app.test_client()
     with client.session_transaction() as cookie:
         cookie["_user_id"] = found.user.get_id()
         cookie["_fresh"] = True
+        cookie["signed_in_at"] = cookie["seen_at"] = app.config["CLOCK"]().isoformat()
     return client
