@@ -71,3 +71,14 @@ def test_links_between_pages_are_built_by_endpoint() -> None:
         for address in re.findall(r"(?:href|action)=\"(/[^\"]*)\"", source.text(_FOLDER / name)):
             written_out.append(f"{name}: {address}")
     assert written_out == []
+
+
+def test_every_page_linked_to_by_endpoint_is_there(app: Flask) -> None:
+    named = [
+        (source.relative(path), endpoint)
+        for path in [*source.templates(), *source.package_files()]
+        for endpoint in re.findall(r"\burl_for\(\s*[\"']([\w.]+)[\"']", source.text(path))
+        if "." in endpoint
+    ]
+    assert len(named) > 10
+    assert [f"{file}: {endpoint}" for file, endpoint in named if endpoint not in app.view_functions] == []

@@ -134,6 +134,7 @@ def test_the_demo_keeps_to_its_own_database(
 def test_debian_packages_are_installed_without_questions(
     project: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DEBIAN_FRONTEND", "")
     monkeypatch.setattr(dev, "is_debian_root", lambda: True)
     monkeypatch.setattr(dev.glob, "glob", lambda pattern: [] if "chromium" in pattern else [pattern])
     monkeypatch.setattr(sys, "argv", ["dev.py", "test", "-k", "ledger"])
