@@ -16,15 +16,15 @@ from charity.errors import N_
 
 Area = Literal["office", "public"]
 
-#: Titles of the office's groups in the order of the side bar; others follow by ``order``.
-GROUPS: tuple[str, ...] = (
-    N_("Today"),
-    N_("Money in"),
-    N_("Money out"),
-    N_("Books"),
-    N_("Disclosure"),
-    N_("Settings"),
-)
+#: Groups of the office in the order of the side bar: key → title, an English message id.
+GROUPS: dict[str, str] = {
+    "today": N_("Today"),
+    "money_in": N_("Money in"),
+    "money_out": N_("Money out"),
+    "books": N_("Books"),
+    "disclosure": N_("Disclosure"),
+    "settings": N_("Settings"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Entry:
         label: English message id.
         permission: who sees it in the office; None for every member.
         order: place inside the group, rising.
-        group: title of the group, an English message id; empty without title.
+        group: key of :data:`GROUPS`; empty on public pages.
     """
 
     area: Area
@@ -62,7 +62,22 @@ _entries: dict[tuple[Area, str], Entry] = {}
 def register(
     area: Area, endpoint: str, label: str, permission: str | None = None, order: int = 50, group: str = ""
 ) -> None:
-    """Add a link to the navigation; a second one to the same endpoint replaces the first."""
+    """Add a link to the navigation; a second one to the same endpoint replaces the first.
+
+    Args:
+        area: ``office`` or ``public``.
+        endpoint: where it leads.
+        label: English message id.
+        permission: who sees it in the office; None for every member.
+        order: place inside the group.
+        group: key of :data:`GROUPS`, or its title; empty on public pages.
+
+    Raises:
+        ValueError: the office has no such group.
+    """
+    group = next((key for key, title in GROUPS.items() if title == group), group)
+    if area == "office" and group not in GROUPS:
+        raise ValueError(f"the office has no group of entries {group!r}; there are {', '.join(GROUPS)}")
     _entries[area, endpoint] = Entry(area, endpoint, label, permission, order, group)
 
 
@@ -72,8 +87,7 @@ def groups(area: Area, actor: Actor | None = None) -> tuple[EntryGroup, ...]:
     for entry in sorted(_entries.values(), key=lambda entry: (entry.order, entry.endpoint)):
         if entry.area == area and _is_open(entry, actor):
             shown.setdefault(entry.group, []).append(entry)
-    titles = [title for title in GROUPS if title in shown] + [title for title in shown if title not in GROUPS]
-    return tuple(EntryGroup(title, tuple(shown[title])) for title in titles)
+    return tuple(EntryGroup(GROUPS.get(key, ""), tuple(shown[key])) for key in ("", *GROUPS) if key in shown)
 
 
 def _is_open(entry: Entry, actor: Actor | None) -> bool:

@@ -19,7 +19,7 @@ from charity.web.render import render
 
 blueprint = Blueprint("web", __name__)
 
-navigation.register("office", "web.office", N_("Overview"), order=0, group=N_("Today"))
+navigation.register("office", "web.office", N_("Overview"), order=0, group="today")
 
 
 @dataclass(frozen=True, slots=True)
