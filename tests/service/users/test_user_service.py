@@ -1,4 +1,4 @@
-"""Logins and roles: who may give what to whom, and what stays in the log."""
+"""Logins: made, changed, given passwords; and what stays in the log."""
 
 from __future__ import annotations
 
@@ -8,104 +8,24 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import insert, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from charity.db import Actor, transact
+from charity.db import transact
 from charity.errors import Refused
-from charity.ids import new_id
 from charity.oplog.queries import LogFilter, search_entries, story
-from charity.places.models import Org, Unit
 from charity.users import queries, service, sign_in
 from charity.users.links import LinkClaim
-from charity.users.models import RoleGrant, User
+from charity.users.models import User
 from charity.users.passwords import new_password, passwords_for
 from charity.users.service import Details
 
 if TYPE_CHECKING:
-    from tests.conftest import Clock
+    from tests.service.users.conftest import Office
 
 DAY = date(2026, 3, 18)
 CHEAP = passwords_for("test")
 GOOD = "correct horse battery"
-
-
-class Office:
-    """An org, and whoever may manage its logins."""
-
-    def __init__(self, session: Session, actor: Actor) -> None:
-        self.session = session
-        self.actor = actor
-
-    def act(self, verb: Callable[..., Any], **values: Any) -> Any:
-        """Run a verb in a transaction, as the manager and today unless said otherwise."""
-        values = {"actor": self.actor, "on": DAY, **values}
-        return transact(lambda own: verb(own, **values), session=self.session)
-
-    def add(self, username: str, *roles: str, name: str = "李四", **details: Any) -> Actor:
-        """Add a person with roles; return it as it may act."""
-        self.act(service.add_user, username=username, details=Details(name, **details))
-        for role in roles:
-            self.grant(username, role)
-        return self.person(username.casefold())
-
-    def grant(self, username: str, role: str, **values: Any) -> None:
-        self.act(service.grant_role, username=username, role=role, reason="任职", **values)
-
-    def person(self, username: str) -> Actor:
-        found = queries.credentials(self.session, username)
-        assert found is not None
-        actor = queries.actor_of(self.session, self.actor.org_id, found.user.id, self.actor.at)
-        assert actor is not None
-        return actor
-
-    def roles(self, username: str) -> tuple[str, ...]:
-        member = queries.find_member(self.session, self.actor.org_id, username, DAY)
-        assert member is not None
-        return member.roles
-
-    def logged(self, username: str) -> list[str]:
-        return [row.act for row in story(self.session, self.actor.org_id, "user", username)]
-
-
-@pytest.fixture
-def office(session: Session, clock: Clock) -> Office:
-    """A city federation with a county on its map, managed from the command line."""
-
-    def work(own: Session) -> int:
-        city = Unit(id=new_id(), code="371400", name="德州市", kind="city", path="371400.", from_on=DAY)
-        own.add(city)
-        own.flush()
-        county = Unit(id=new_id(), code="371427", name="夏津县", kind="county", path="x.", from_on=DAY)
-        county.parent_id = city.id
-        own.add(county)
-        return make_org(own, "DZ")
-
-    org_id = transact(work, session=session)
-    return Office(session, Actor(0, org_id, "系统", frozenset({"users.manage"}), clock.instant))
-
-
-@pytest.fixture
-def other(session: Session, office: Office) -> Office:
-    """A second legal entity on the same site."""
-    org_id = transact(lambda own: make_org(own, "XJ"), session=session)
-    return Office(session, replace(office.actor, org_id=org_id))
-
-
-def make_org(session: Session, code: str) -> int:
-    org = Org(
-        id=new_id(),
-        code=code,
-        slug=code.lower(),
-        name=f"{code}慈善总会",
-        short_name="慈善",
-        legal_form="association",
-        opened_on=DAY,
-    )
-    session.add(org)
-    session.flush()
-    return org.id
 
 
 def codes(work: Callable[[], object]) -> list[str]:
@@ -184,146 +104,6 @@ def test_people_of_another_org_are_not_there(
     assert codes(lambda: office.act(verb, username="lisi", **values)) == ["user_missing"]
     assert codes(lambda: office.act(verb, username="nobody", **values)) == ["user_missing"]
     assert queries.find_member(office.session, office.actor.org_id, "lisi", DAY) is None
-
-
-def test_a_role_counts_with_the_next_request(office: Office) -> None:
-    office.add("lisi")
-    assert office.person("lisi").permissions == frozenset()
-    office.grant("lisi", "cashier")
-    assert office.person("lisi").may("ledger.sign")
-    assert office.logged("lisi") == ["users.grant_role", "users.add_user"]
-
-
-def test_roles_that_exclude_one_another_by_law_are_refused(office: Office) -> None:
-    office.add("lisi", "cashier")
-    assert codes(lambda: office.grant("lisi", "reviewer")) == ["cashier_reviews", "cashier_posts"]
-    assert office.roles("lisi") == ("cashier",)
-
-
-def test_after_the_first_is_taken_back_the_other_can_be_given(office: Office) -> None:
-    office.add("lisi", "cashier")
-    office.act(service.revoke_role, username="lisi", role="cashier", reason="轮岗")
-    office.grant("lisi", "reviewer")
-    assert office.roles("lisi") == ("reviewer",)
-    grants = queries.grants_of(office.session, office.actor.org_id, "lisi")
-    assert [(grant.role, grant.revoke_reason) for grant in grants] == [("reviewer", ""), ("cashier", "轮岗")]
-
-
-def test_roles_in_two_orgs_are_judged_apart(office: Office, other: Office) -> None:
-    office.add("lisi", "cashier")
-    other.act(service.add_member, username="lisi", unit_code="")
-    other.grant("lisi", "reviewer")
-    assert (office.roles("lisi"), other.roles("lisi")) == (("cashier",), ("reviewer",))
-    assert not office.person("lisi").may("ledger.review")
-
-
-def test_the_database_itself_holds_a_role_to_one_grant_and_not_to_oneself(office: Office) -> None:
-    lisi = office.add("lisi", "cashier")
-    row = {"org_id": office.actor.org_id, "id": new_id(), "user_id": lisi.user_id, "role": "cashier",
-           "reason": "x", "granted_by": 0, "granted_at": office.actor.at, "revoke_reason": ""}  # fmt: skip
-    for values in (row, {**row, "role": "coordinator", "granted_by": lisi.user_id}):
-        with pytest.raises(IntegrityError):
-            transact(
-                lambda own, values=values: own.execute(insert(RoleGrant), values), session=office.session
-            )
-
-
-def test_nobody_gives_a_role_to_himself(office: Office) -> None:
-    boss = office.add("boss", "administrator")
-    assert codes(lambda: office.grant("boss", "coordinator", actor=boss)) == ["grant_to_self"]
-
-
-@pytest.mark.parametrize(
-    ("verb", "values"),
-    [
-        (service.grant_role, {"role": "coordinator"}),
-        (service.revoke_role, {"role": "cashier"}),
-        (service.end_membership, {}),
-    ],
-)
-def test_a_reason_is_asked_for(office: Office, verb: Callable[..., Any], values: dict[str, Any]) -> None:
-    office.add("lisi", "cashier")
-    assert codes(lambda: office.act(verb, username="lisi", reason="  ", **values)) == ["reason_missing"]
-
-
-def test_a_role_that_is_not_held_cannot_be_taken_back(office: Office) -> None:
-    office.add("lisi")
-    work = lambda: office.act(service.revoke_role, username="lisi", role="cashier", reason="x")  # noqa: E731
-    assert codes(work) == ["role_not_held"]
-
-
-def test_the_last_administrator_stays(office: Office) -> None:
-    first = office.add("first", "administrator")
-
-    def revoke(username: str) -> None:
-        office.act(service.revoke_role, username=username, role="administrator", reason="x")
-
-    assert codes(lambda: revoke("first")) == ["administrator_last"]
-    assert codes(lambda: office.act(service.end_membership, username="first", reason="x")) == [
-        "administrator_last"
-    ]
-    office.add("second", "administrator")
-    office.act(service.end_membership, username="second", reason="离职", actor=first)
-    assert codes(lambda: revoke("first")) == ["administrator_last"], "one who has left does not count"
-    office.add("third", "administrator")
-    revoke("first")
-    assert office.roles("third") == ("administrator",)
-
-
-def test_nobody_ends_the_own_membership(office: Office) -> None:
-    boss = office.add("boss", "administrator")
-    work = lambda: office.act(service.end_membership, actor=boss, username="boss", reason="x")  # noqa: E731
-    assert codes(work) == ["self_ended"]
-
-
-def test_who_leaves_loses_roles_and_login_at_once(office: Office) -> None:
-    lisi = office.add("lisi", "cashier")
-    found = queries.credentials(office.session, "lisi")
-    assert found is not None
-    cookie = found.user.get_id()
-    assert queries.user_of_session(office.session, cookie) is not None
-    office.act(service.end_membership, username="lisi", reason="退休")
-    assert queries.user_of_session(office.session, cookie) is None
-    assert queries.actor_of(office.session, lisi.org_id, lisi.user_id, office.actor.at) is None
-    member = queries.find_member(office.session, lisi.org_id, "lisi", DAY)
-    assert member is not None and (member.is_current, member.roles) == (False, ())
-    assert office.logged("lisi")[0] == "users.end_membership"
-
-
-def test_who_leaves_one_org_stays_in_the_other(office: Office, other: Office) -> None:
-    office.add("lisi", "cashier")
-    other.act(service.add_member, username="lisi", unit_code="371427")
-    other.grant("lisi", "reviewer")
-    office.act(service.end_membership, username="lisi", reason="调动")
-    assert other.person("lisi").may("ledger.review")
-    found = queries.credentials(office.session, "lisi")
-    assert found is not None and found.is_active
-
-
-def test_who_has_left_is_given_nothing_until_taken_in_again(office: Office) -> None:
-    office.add("lisi", "cashier")
-    office.act(service.end_membership, username="lisi", reason="退休", on=DAY - timedelta(days=0))
-    tomorrow = DAY + timedelta(days=1)
-    assert codes(lambda: office.grant("lisi", "cashier", on=tomorrow)) == ["member_missing"]
-    office.act(service.add_member, username="lisi", unit_code="", on=tomorrow)
-    office.grant("lisi", "cashier", on=tomorrow)
-    member = queries.find_member(office.session, office.actor.org_id, "lisi", tomorrow)
-    assert member is not None and (member.is_current, member.roles) == (True, ("cashier",))
-
-
-def test_a_member_is_not_taken_in_twice(office: Office) -> None:
-    office.add("lisi")
-    work = lambda: office.act(service.add_member, username="lisi", unit_code="")  # noqa: E731
-    assert codes(work) == ["member_already"]
-    work = lambda: office.act(service.add_member, username="nobody", unit_code="")  # noqa: E731
-    assert codes(work) == ["username_unknown"]
-
-
-def test_a_membership_holds_from_its_first_day_to_its_last(office: Office) -> None:
-    lisi = office.add("lisi", "cashier")
-    org_id = office.actor.org_id
-    assert queries.standing(office.session, org_id, lisi.user_id, DAY - timedelta(days=1)) is None
-    assert queries.standing(office.session, org_id, lisi.user_id, DAY) is not None
 
 
 def test_details_are_changed_with_old_and_new_in_the_log(office: Office) -> None:
@@ -494,23 +274,6 @@ def test_a_link_is_mailed_to_known_active_people_with_an_address_only(office: Of
     assert office.logged("mailed")[0] == "users.ask_link"
 
 
-def test_the_self_check_sees_who_works_here(office: Office) -> None:
-    def problems() -> list[str]:
-        found = service.problems_of_staff(office.session, office.actor.org_id, DAY)
-        return [problem.code for problem in found]
-
-    office.add("zhang", "accountant", name="张三")
-    office.add("wang", "chief_accountant", name="王五")
-    assert problems() == ["staff_no_cashier", "staff_one_administrator"]
-    office.add("li", "cashier", name="李四")
-    office.add("a1", "administrator", name="赵一")
-    office.add("a2", "administrator", name="赵一")
-    assert problems() == []
-    assert list(queries.staff(office.session, office.actor.org_id, DAY)) == [
-        "李四", "王五", "张三", "赵一 (a1)", "赵一 (a2)",
-    ]  # fmt: skip
-
-
 def test_a_session_cookie_names_no_inner_key(office: Office) -> None:
     office.add("li.si")
     found = queries.credentials(office.session, "li.si")
@@ -519,9 +282,3 @@ def test_a_session_cookie_names_no_inner_key(office: Office) -> None:
     assert queries.user_of_session(office.session, "1.li.si") == found.user
     for broken in ("", "1", "2.li.si", "x.li.si", "1.nobody"):
         assert queries.user_of_session(office.session, broken) is None
-
-
-def test_no_permission_in_an_org_one_does_not_belong_to(office: Office, other: Office) -> None:
-    lisi = office.add("lisi", "cashier")
-    assert queries.standing(office.session, other.actor.org_id, lisi.user_id, DAY) is None
-    assert queries.actor_of(office.session, other.actor.org_id, lisi.user_id, office.actor.at) is None

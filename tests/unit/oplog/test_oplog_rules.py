@@ -30,6 +30,7 @@ def test_an_act_is_registered_under_feature_and_verb() -> None:
 def test_an_act_may_be_registered_twice_with_one_sentence() -> None:
     register_acts({"oplog.test_twice": "Did it"})
     register_acts({"oplog.test_twice": "Did it"})
+    assert ACTS["oplog.test_twice"] == "Did it"
 
 
 def test_two_sentences_for_one_act_are_refused() -> None:
