@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
         clock: gives the present instant, UTC; the system clock when None.
 
     Raises:
+        FallbackFontUnusable: the operator's font cannot be read.
         UndeclaredAccess: a page does not say who may open it.
         UnsafeSettings: a key is missing, or the database role could pass the guards.
     """
@@ -54,11 +55,13 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     from charity import grants, sealed
     from charity.config import load_settings, resource_dir, system_clock
     from charity.db import db, prepare_engine
+    from charity.documents import fonts
     from charity.jobs import worker
     from charity.messages.routes import deliver
     from charity.web import access, cache, context, errors, filters, locale, prefix, security
 
     settings = settings or load_settings()
+    fonts.use_fallback(settings.fallback_font)
     sealed.configure(settings.field_key)
     app = Flask(
         __name__,

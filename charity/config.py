@@ -45,6 +45,7 @@ class Settings:
         app_role: PostgreSQL role the app runs as; granted by the migrations.
         auditor_role: PostgreSQL role that may read only.
         zone: the orgs' time zone.
+        fallback_font: TrueType file asked for characters the vendored fonts lack.
     """
 
     data_dir: Path
@@ -61,6 +62,7 @@ class Settings:
     app_role: str = "charity_app"
     auditor_role: str = "charity_auditor"
     zone: ZoneInfo = ZoneInfo("Asia/Shanghai")
+    fallback_font: Path | None = None
 
     @property
     def is_secure(self) -> bool:
@@ -136,6 +138,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         app_role=values.get("CHARITY_APP_ROLE", "charity_app"),
         auditor_role=values.get("CHARITY_AUDITOR_ROLE", "charity_auditor"),
         zone=ZoneInfo(values.get("CHARITY_ZONE", "Asia/Shanghai")),
+        fallback_font=Path(font) if (font := values.get("CHARITY_FALLBACK_FONT")) else None,
     )
 
 

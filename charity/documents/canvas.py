@@ -8,6 +8,7 @@ are points from the lower left corner; ``mm`` converts.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 from collections.abc import Iterator
@@ -57,6 +58,8 @@ class HouseCanvas:
             lang=info.language_tag,
         )
         self._document = self._canvas._doc
+        # ReportLab begins the file's identity with an environment variable's date.
+        self._document.signature = hashlib.md5(usedforsecurity=False)
         self._tree = StructureRoot()
         self._stack = [self._tree.top]
         self._is_marked = False
@@ -295,8 +298,8 @@ class HouseCanvas:
         self.block(x, top, block, bold=bold, colour=colour, align=align, tag=tag)
 
     def _lines(self, x: float, y: float, block: Block, bold: bool, colour: Colour, align: Align) -> None:
-        for number_, line in enumerate(block.lines):
-            self.text(x, y - number_ * block.leading, line, block.size, bold=bold, colour=colour, align=align)
+        for place, line in enumerate(block.lines):
+            self.text(x, y - place * block.leading, line, block.size, bold=bold, colour=colour, align=align)
 
     # Shapes
 

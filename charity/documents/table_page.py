@@ -7,7 +7,7 @@ out over pages, then drawn; so the number of pages is known when the first is dr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from charity.documents.archival import DocumentInfo
@@ -89,7 +89,12 @@ def draw_table(report: TableReport) -> bytes:
     has_groups = any(column.group for column in report.columns)
     head_height = max(len(lines) for lines in heads) * layout.leading + 2 * _GAP
     head_height += (layout.leading + 2 * _GAP) if has_groups else 0.0
-    set_rows = [_set_row(row, cells, layout) for row, cells in zip(report.rows, texts, strict=True)]
+    room = layout.page[1] - _TOP - _FOOT - head_height - _heading_height(report)
+    set_rows = [
+        piece
+        for row, cells in zip(report.rows, texts, strict=True)
+        for piece in _pieces(_set_row(row, cells, layout), layout, room - 2 * layout.leading)
+    ]
     notes = [tuple(wrap(note, layout.page[0] - 2 * _MARGIN, 7.4)) for note in report.notes]
     notes_height = sum(len(lines) for lines in notes) * 10.6 + 10
     pages = _pages(set_rows, layout, head_height, _heading_height(report), notes_height)
@@ -218,6 +223,19 @@ def _set_row(row: Row, texts: list[str], layout: _Layout) -> _SetRow:
         )
     lines = max(len(cell) for cell in cells)
     return _SetRow(row, cells, lines * layout.leading + 2 * _GAP)
+
+
+def _pieces(row: _SetRow, layout: _Layout, room: float) -> Iterator[_SetRow]:
+    """Yield a row, cut into several where it is taller than a page has room."""
+    most = max(1, int((room - 2 * _GAP) / layout.leading))
+    count = max(len(cell) for cell in row.cells)
+    if count <= most:
+        yield row
+        return
+    for start in range(0, count, most):
+        cells = tuple(cell[start : start + most] or ("",) for cell in row.cells)
+        height = max(len(cell) for cell in cells) * layout.leading + 2 * _GAP
+        yield _SetRow(row.row, cells, height)
 
 
 def _heading_height(report: TableReport) -> float:

@@ -83,7 +83,8 @@ def use_fallback(path: Path | None) -> None:
                 f"The fallback font {path} has no TrueType outlines; use a .ttf file such as HanaMinB.ttf."
             )
     with _lock:
-        _fallback_path, _faces = path, None
+        if path != _fallback_path:
+            _fallback_path, _faces = path, None
 
 
 def faces(*, bold: bool = False) -> tuple[Typeface, ...]:

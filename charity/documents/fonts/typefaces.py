@@ -31,13 +31,11 @@ class Typeface:
         name: name in ReportLab's registry.
         font: the dynamic font that hands out subset codes.
         widths: character → advance in thousandths of the size.
-        ascent: height above the base line, in thousandths of the size.
     """
 
     name: str
     font: EmbeddedFont
     widths: dict[str, int]
-    ascent: int
 
     @classmethod
     def open(cls, name: str, path: Path) -> Typeface:
@@ -50,7 +48,7 @@ class Typeface:
             for code, width in font.face.charWidths.items()
             if drawn.get(code) and unicodedata.category(chr(code)) not in ("Cc", "Cf")
         }
-        return cls(name, font, widths, round(font.face.ascent))
+        return cls(name, font, widths)
 
     def text_width(self, text: str) -> int:
         """Return the advance of characters this face has, in thousandths of the size."""

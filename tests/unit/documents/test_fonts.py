@@ -19,7 +19,8 @@ from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charity.config import resource_dir
+from charity import create_app
+from charity.config import load_settings, resource_dir
 from charity.documents import fonts
 from charity.documents.fonts import build
 from charity.documents.fonts.typefaces import EmbeddedFace, components, to_unicode
@@ -214,3 +215,11 @@ def test_parts_of_a_composite_glyph_are_found_and_renumbered() -> None:
     words = b"\xff\xff" + b"\0" * 8 + b"\x00\x29\x00\x07" + b"\0" * 6 + b"\x00\x42\x00\x09" + b"\0" * 6
     assert components(words) == [(7, 12), (9, 22)]
     assert components(b"\0\1" + b"\0" * 20) == []
+
+
+def test_the_operators_font_comes_from_the_settings(tmp_path: Path) -> None:
+    environ = {"CHARITY_ENV": "test", "CHARITY_DATA": str(tmp_path), "CHARITY_FALLBACK_FONT": "/none.ttf"}
+    with pytest.raises(fonts.FallbackFontUnusable, match="/none.ttf"):
+        create_app(load_settings(environ))
+    del environ["CHARITY_FALLBACK_FONT"]
+    assert load_settings(environ).fallback_font is None

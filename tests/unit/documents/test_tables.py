@@ -112,6 +112,14 @@ def test_long_text_is_broken_not_cut() -> None:
     assert name in reading.pypdf_text(render_table(replace(TABLE, rows=(Row((None, name, 1, 0)),))))
 
 
+def test_a_text_longer_than_a_page_goes_on_overleaf() -> None:
+    text = "".join(chr(0x4E00 + n) for n in range(6000))
+    data = render_table(replace(TABLE, rows=(Row((None, text, 1, 0)), *TABLE.rows)))
+    reading.check_sound(data)
+    assert len(pages(data)) > 2
+    assert not set(text) - set(reading.pypdf_text(data))
+
+
 def test_no_rows_are_said() -> None:
     data = render_table(replace(TABLE, rows=(), empty="本月无关联方交易"))
     reading.check_sound(data)
