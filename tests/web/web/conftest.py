@@ -78,9 +78,18 @@ class Counter:
     seen: list[str] = field(default_factory=list)
 
 
-def probe_pages(counter: Counter) -> Blueprint:  # noqa: C901
+def probe_pages(counter: Counter) -> Blueprint:
     """Return views that show one thing of the shell each."""
     pages = Blueprint("probe", __name__)
+    add_doors(pages)
+    add_failures(pages)
+    add_forms(pages)
+    add_cached(pages, counter)
+    return pages
+
+
+def add_doors(pages: Blueprint) -> None:
+    """Add pages of each kind of access."""
 
     @pages.get("/where")
     @public
@@ -105,6 +114,10 @@ def probe_pages(counter: Counter) -> Blueprint:  # noqa: C901
     def review():
         return "reviewed"
 
+
+def add_failures(pages: Blueprint) -> None:
+    """Add pages that fail in each way."""
+
     @pages.get("/fail/<int:status>")
     @public
     def fail(status):
@@ -119,6 +132,10 @@ def probe_pages(counter: Counter) -> Blueprint:  # noqa: C901
     @public
     def refused():
         raise refuse("amount_negative", where="amount")
+
+
+def add_forms(pages: Blueprint) -> None:
+    """Add a form that tells what it read, and one with a limit."""
 
     @pages.post("/form")
     @public
@@ -137,6 +154,10 @@ def probe_pages(counter: Counter) -> Blueprint:  # noqa: C901
     def limited():
         charge(name="probe", subject=request.form.get("who", ""), limit=2, window_s=60)
         return "let in"
+
+
+def add_cached(pages: Blueprint, counter: Counter) -> None:
+    """Add cached pages, one of them wrongly so, and a table with its files."""
 
     @pages.get("/cached")
     @public
@@ -160,8 +181,6 @@ def probe_pages(counter: Counter) -> Blueprint:  # noqa: C901
         if fmt != "html":
             return exports(rows, columns, "gifts", fmt)
         return render("errors/error.html", ProbePage("gifts"))
-
-    return pages
 
 
 @pytest.fixture
