@@ -57,19 +57,12 @@ def migration_config(settings: Settings) -> Config:
     return config
 
 
-def upgrade(settings: Settings, revision: str = "head") -> list[str]:
-    """Bring the database to a revision, then seal it.
+def upgrade(settings: Settings) -> None:
+    """Bring the database to the newest revision, then seal it.
 
-    Args:
-        settings: names the owner's URL and the roles.
-        revision: Alembic's name of the goal.
-
-    Returns:
-        The PostgreSQL roles that do not exist yet and so got no rights.
+    A PostgreSQL role that does not exist yet is told on standard output.
     """
-    config = migration_config(settings)
-    command.upgrade(config, revision)
-    return list(config.attributes.get("missing_roles", ()))
+    command.upgrade(migration_config(settings), "head")
 
 
 def seal(connection: Connection, settings: Settings) -> list[str]:

@@ -64,7 +64,8 @@ def run(connection: Connection, settings: Settings) -> None:
     with context.begin_transaction():
         context.run_migrations()
     if _is_upgrade() and not config.attributes.get("is_draft"):
-        config.attributes["missing_roles"] = schema.seal(connection, settings)
+        for role in schema.seal(connection, settings):
+            config.print_stdout("There is no role %s yet, so it got no rights; make it and upgrade again.", role)
 
 
 def main() -> None:
