@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -55,6 +55,12 @@ PROBLEMS = register(
 )
 register_acts({"ledger.post": N_("Posted vouchers")})
 
+# Core tables: an ORM insert would group rows by which columns are null, and flush the
+# header before its lines.
+_LINES = cast(Table, VoucherLine.__table__)
+_LINKS = cast(Table, VoucherAttachment.__table__)
+_HEADERS = cast(Table, Voucher.__table__)
+
 #: Drafts posted in one transaction at the most (design of the ledger 3.3).
 BATCH_LIMIT = 500
 
@@ -82,6 +88,7 @@ class _Prepared:
     voucher_id: int = 0
     number: int = 0
     deltas: Mapping[tuple[str, str], int] | None = None
+    header: dict[str, Any] = field(default_factory=dict)
 
 
 def post_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int], on: date) -> list[PostedVoucher]:
@@ -230,16 +237,17 @@ def _insert(session: Session, actor: Actor, items: list[_Prepared]) -> None:
     lines: list[dict[str, Any]] = []
     links: list[dict[str, Any]] = []
     for item in items:
-        lines += _line_rows(item, actor, parties)
+        item.header = _header_row(item, actor)
+        lines += _line_rows(item, parties)
         links += _attachment_rows(item)
-    session.execute(insert(VoucherLine), lines)
+    session.execute(insert(_LINES), lines)
     if links:
-        session.execute(insert(VoucherAttachment), links)
+        session.execute(insert(_LINKS), links)
     _number(session, actor.org_id, items)
     for item in items:
         if item.row.hold_id is not None:
             settle_hold(session, actor=actor, hold_id=item.row.hold_id, voucher_id=item.voucher_id)
-    session.execute(insert(Voucher), [_header_row(item, actor) for item in items])
+    session.execute(insert(_HEADERS), [{**item.header, "number": item.number} for item in items])
 
 
 def _number(session: Session, org_id: int, items: Sequence[_Prepared]) -> None:
@@ -369,10 +377,10 @@ def line_values(
     ]
 
 
-def _line_rows(item: _Prepared, actor: Actor, parties: Mapping[int, str]) -> list[dict[str, Any]]:
+def _line_rows(item: _Prepared, parties: Mapping[int, str]) -> list[dict[str, Any]]:
     """Return the rows of a voucher's lines, with salts and commitments."""
     books, draft = item.books, item.draft
-    header = header_values(_header_row(item, actor))
+    header = header_values(item.header)
     attachments = ",".join(draft.attachments)
     salts = os.urandom(SALT_BYTES * len(draft.lines))
     rows = []
@@ -386,7 +394,7 @@ def _line_rows(item: _Prepared, actor: Actor, parties: Mapping[int, str]) -> lis
         )
         rows.append(
             {
-                "org_id": actor.org_id,
+                "org_id": item.row.org_id,
                 "voucher_id": item.voucher_id,
                 "line_no": number,
                 "voucher_on": draft.voucher_on,
