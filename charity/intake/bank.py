@@ -296,6 +296,9 @@ class _BankLines:
     def is_row(self, cells: Sequence[str], index: int) -> bool:
         """Say whether a line is a row; total lines and notes are put aside."""
         first = self._days[0]
+        if self._stated.awaits_values:
+            self._stated.take(cells, index)
+            return False
         if first < len(cells) and cells[first].lstrip(PADDING)[:1].isdigit():
             return True
         stripped = [cell.strip(PADDING) for cell in cells]

@@ -16,6 +16,7 @@ from charity.errors import N_, Problem, Refused, refuse, register
 from charity.intake.cells import FEN_PER_UNIT, PADDING, parse_amount, parse_moment
 from charity.intake.limits import HEADER_ROWS, column_letters
 from charity.intake.mapping import Mapping, check_mapping, mapping_signature
+from charity.intake.people import donor_kind_hint
 from charity.intake.table import Table
 from charity.intake.vocabulary import fold_header, header_forms, match_headers, unit_fen
 
@@ -396,8 +397,10 @@ def _field_by_content(header: str, samples: Sequence[str]) -> str:
         return "day"
     if all(_reads(parse_amount, cell) and len(cell) < 16 for cell in samples):
         return "amount" if any("." in cell or len(cell) > 2 for cell in samples) else ""
+    if all(re.search(r"救助|帮扶|扶贫|助学|基金|项目|慰问", cell) for cell in samples):
+        return "fund_hint"
     is_name = re.search(r"名|人|户|单位|谁|name", header or "名", re.IGNORECASE)
-    if is_name and all(re.fullmatch(r"[\u4e00-\u9fff·]{2,4}", cell) for cell in samples):
+    if is_name and all(donor_kind_hint(cell) for cell in samples):
         return "counterparty_name"
     return ""
 

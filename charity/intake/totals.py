@@ -237,6 +237,11 @@ class StatedTotals:
         self.problems: list[Problem] = []
         self._labels: list[str] = []
 
+    @property
+    def awaits_values(self) -> bool:
+        """Say whether the line before was the headings of totals, so that this one has their values."""
+        return bool(self._labels)
+
     def take(self, cells: Sequence[str], row_index: int) -> bool:
         """Take in a row that is no data; return whether it was part of a total.
 
