@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from charity.web.cache import PAGE_BYTES, PageStore, StoredPage
 
 
 def page(size: int) -> StoredPage:
-    return StoredPage(1, (), "mark", b"x" * size)
+    return StoredPage(1, (), ((), date(2026, 3, 18)), "mark", b"x" * size)
 
 
 def test_what_was_put_is_got() -> None:

@@ -136,3 +136,11 @@ def test_files_are_cached_with_their_own_headers(visitor) -> None:
     first, second = visitor.get("/gifts.csv"), visitor.get("/gifts.csv")
     assert dict(first.headers) == dict(second.headers)
     assert first.headers["Content-Disposition"] == 'attachment; filename="gifts.csv"'
+
+
+def test_a_connection_the_server_has_closed_is_replaced(shell, visitor, counter) -> None:
+    visitor.get("/cached")
+    for connection in shell.extensions["charity.page_front"]._versions._idle:
+        connection.close()
+    assert visitor.get("/cached").status_code == 200
+    assert counter.runs == 1
