@@ -38,12 +38,12 @@ def draw_watermark(canvas: HouseCanvas, language: Language, *, margin: float = 0
             row += 1
 
 
-def draw_copy_mark(canvas: HouseCanvas, language: Language, element: Element, x: float, y: float) -> None:
-    """Draw 补打 in a small frame, a little turned like a stamp, around a point."""
+def draw_copy_mark(canvas: HouseCanvas, language: Language, element: Element, right: float, y: float) -> None:
+    """Draw 补打 in a small frame, a little turned like a stamp, left of an edge."""
     word = MARKS[language].copy
     size = 15.0 if language != "en" else 11.0
     width = text_width(word, size, bold=True) + 14
-    with canvas.content(element), canvas.placed(x, y, angle=8):
+    with canvas.content(element), canvas.placed(right - width / 2 - 3, y, angle=8):
         canvas.rectangle(-width / 2, -size * 0.75, width, size * 1.5, stroke=CINNABAR, weight=1.2)
         canvas.text(0, -size * 0.36, word, size, bold=True, align="center", colour=CINNABAR)
 

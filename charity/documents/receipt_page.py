@@ -122,9 +122,10 @@ def draw_receipts(
 def _draw_page(
     canvas: HouseCanvas, document: ReceiptDocument, copy: bool, void: bool, seal: bytes | None
 ) -> None:
-    _draw_frame(canvas)
+    _draw_paper(canvas)
     if document.is_demo:
         draw_watermark(canvas, document.language, margin=_INNER)
+    _draw_border(canvas)
     void_mark = canvas.node("P") if void else None
     copy_mark = canvas.node("P") if copy else None
     proof_top = _draw_numbers(canvas, document)
@@ -136,7 +137,7 @@ def _draw_page(
         alt = document.words.seal_alt.format(document.org_name)
         canvas.image(seal, _RIGHT - side - 2, _FOOT + 20, side, side, alt=alt)
     if copy_mark is not None:
-        draw_copy_mark(canvas, document.language, copy_mark, _RIGHT - 27, _TOP - 19)
+        draw_copy_mark(canvas, document.language, copy_mark, _RIGHT, _TOP - 19)
     if void_mark is not None:
         draw_void_mark(canvas, document.language, void_mark)
 
@@ -153,18 +154,27 @@ def _notched(left: float, low: float, right: float, high: float, notch: float) -
     return " ".join([*steps, "h"])
 
 
-def _draw_frame(canvas: HouseCanvas) -> None:
-    """Draw the paper, the border with stepped corners and the field of the proof."""
-    notch, fold = 3.2 * mm, 150 * mm
-    low, high, left, right = _INNER, _HEIGHT - _INNER, _INNER, _WIDTH - _INNER
-    outer = (_OUTER, _OUTER, _WIDTH - 2 * _OUTER, _HEIGHT - 2 * _OUTER)
+#: The rectangle of the outer border, and where the letter ends and the proof begins.
+_SHEET = (_OUTER, _OUTER, _WIDTH - 2 * _OUTER, _HEIGHT - 2 * _OUTER)
+_FOLD = 150 * mm
+_STEPPED = _notched(_INNER, _INNER, _WIDTH - _INNER, _HEIGHT - _INNER, 3.2 * mm)
+
+
+def _draw_paper(canvas: HouseCanvas) -> None:
+    """Draw the field of the letter and, inside the border, that of the proof."""
     with canvas.artifact():
-        canvas.rectangle(*outer, fill=PAPER)
-        with canvas.clipped(fold, low, right - fold, high - low):
-            canvas.path(_notched(left, low, right, high, notch), fill=PAPER_WARM)
-        canvas.rectangle(*outer, stroke=CINNABAR, weight=1.1)
-        canvas.path(_notched(left, low, right, high, notch), stroke=CINNABAR, weight=0.4)
-        canvas.rule(fold, low + 4 * mm, fold, high - 4 * mm, colour=CINNABAR_PALE, weight=0.6, dash=(2, 2.4))
+        canvas.rectangle(*_SHEET, fill=PAPER)
+        with canvas.clipped(_FOLD, _INNER, _WIDTH - _INNER - _FOLD, _HEIGHT - 2 * _INNER):
+            canvas.path(_STEPPED, fill=PAPER_WARM)
+
+
+def _draw_border(canvas: HouseCanvas) -> None:
+    """Draw two rules around the sheet, the inner one stepped at the corners, and the fold."""
+    with canvas.artifact():
+        canvas.rectangle(*_SHEET, stroke=CINNABAR, weight=1.1)
+        canvas.path(_STEPPED, stroke=CINNABAR, weight=0.4)
+        low, high = _INNER + 4 * mm, _HEIGHT - _INNER - 4 * mm
+        canvas.rule(_FOLD, low, _FOLD, high, colour=CINNABAR_PALE, weight=0.6, dash=(2, 2.4))
 
 
 def _draw_letter(canvas: HouseCanvas, document: ReceiptDocument) -> None:

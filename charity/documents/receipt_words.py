@@ -133,7 +133,7 @@ WORDS: dict[Language, ReceiptWords] = {
         "Our accounts are public: scan the code to verify this letter and to follow what comes of it.",
         amount="Amount",
         value="Fair value",
-        capital="In words",
+        capital="In capitals",
         number="No.",
         check_code="Check code",
         kind="Kind of gift",
