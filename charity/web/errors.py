@@ -14,11 +14,8 @@ from werkzeug.routing import BuildError
 from charity.errors import N_, Refused
 from charity.web.access import PERMISSIONS, PermissionMissing
 from charity.web.context import NotMember
-from charity.web.layout import plain_layout, public_layout
+from charity.web.layout import SIGN_IN, plain_layout, public_layout
 from charity.web.render import Sentence, problems_of, render
-
-#: Endpoint of the sign-in page, of the users feature.
-SIGN_IN = "users.sign_in"
 
 #: Status → (title, what happened and what was kept, what to do next).
 TEXTS: dict[int, tuple[str, str, str]] = {

@@ -13,8 +13,8 @@ from charity.web import navigation
 from charity.web.context import OrgRef, current_actor, current_org, hook, settings
 from charity.web.locale import HTML_LANG, LANGUAGES, language
 
-#: Endpoint that signs a person out, of the users feature.
-SIGN_OUT = "users.sign_out"
+#: Endpoints of the users feature.
+SIGN_IN, SIGN_OUT = "users.sign_in", "users.sign_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Layout:
         languages: (code, own name) of every language.
         address: path and query of the page, for coming back after a switch.
         endpoint: the endpoint shown, to mark its entry in the navigation.
+        sign_in_url: where the office signs in, at the foot of public pages.
         sign_out_url: where the person signs out; empty on public pages.
         is_demo: whether the page must say 演示.
         is_plain_http: whether an office page must warn that nothing is encrypted.
@@ -47,6 +48,7 @@ class Layout:
     languages: tuple[tuple[str, str], ...]
     address: str
     endpoint: str
+    sign_in_url: str
     sign_out_url: str
     is_demo: bool
     is_plain_http: bool
@@ -80,10 +82,15 @@ def _frame(
         languages=tuple(LANGUAGES.items()),
         address=_address() if has_request_context() else "/",
         endpoint=(request.endpoint or "") if has_request_context() else "",
-        sign_out_url=url_for(SIGN_OUT) if actor and SIGN_OUT in current_app.view_functions else "",
+        sign_in_url=_url(SIGN_IN),
+        sign_out_url=_url(SIGN_OUT) if actor else "",
         is_demo=settings().is_demo,
         is_plain_http=settings().environment == "production" and not settings().is_secure,
     )
+
+
+def _url(endpoint: str) -> str:
+    return url_for(endpoint) if endpoint in current_app.view_functions else ""
 
 
 def public_layout() -> Layout:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from charity.db import db
 from charity.errors import N_
@@ -50,8 +51,12 @@ def safe_next(address: str) -> str:
 @public
 def health() -> ResponseReturnValue:
     """Tell a load balancer that the app runs and reaches its database."""
-    db.session.execute(text("SELECT 1"))
-    return Response("ok\n", content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
+    try:
+        db.session.execute(text("SELECT 1"))
+        word, status = "ok\n", 200
+    except SQLAlchemyError:
+        word, status = "the database does not answer\n", 503
+    return Response(word, status, {"Cache-Control": "no-store"}, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.get("/language/<code>")

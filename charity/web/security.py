@@ -78,15 +78,13 @@ def add_headers(response: Response) -> Response:
         # An address that carries the content's hash never changes its content; without
         # it, send_file has set no-cache.
         response.headers["Cache-Control"] = _STATIC_FOR_EVER
-    response.headers.setdefault("Cache-Control", _default_caching(response))
-    return response
-
-
-def _default_caching(response: Response) -> str:
-    """Return no-store for what is not public and for errors, else ask again each time."""
     access = access_of(current_app, request.endpoint) if request.endpoint else None
-    is_public = access is not None and access.kind == "public" and response.status_code < 400
-    return "private, no-cache" if is_public else "no-store"
+    if access is not None and access.kind == "public" and response.status_code < 400:
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    else:
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("X-Robots-Tag", "noindex")
+    return response
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from jinja2 import UndefinedError
+from sqlalchemy.exc import OperationalError
 
 from charity.errors import Problem, Refused
 from charity.web.render import problems_of, render
@@ -82,3 +83,11 @@ def test_an_ending_that_is_no_file_is_not_found(visitor) -> None:
 def test_health_is_said_in_one_word(visitor) -> None:
     answer = visitor.get("/healthz")
     assert (answer.text, answer.headers["Cache-Control"]) == ("ok\n", "no-store")
+
+
+def test_ill_health_is_said_with_a_status(visitor, monkeypatch) -> None:
+    def broken(_statement):
+        raise OperationalError("SELECT 1", {}, Exception("gone"))
+
+    monkeypatch.setattr("charity.web.routes.db.session.execute", broken)
+    assert visitor.get("/healthz").status_code == 503

@@ -43,7 +43,9 @@ def test_pages_have_no_inline_script_style_or_handler(member) -> None:
 
 
 def test_office_pages_are_not_stored_and_public_ones_are_asked_for_again(visitor, member) -> None:
-    assert member("reviewer").get("/office/").headers["Cache-Control"] == "no-store"
+    office = member("reviewer").get("/office/").headers
+    assert (office["Cache-Control"], office["X-Robots-Tag"]) == ("no-store", "noindex")
+    assert "X-Robots-Tag" not in visitor.get("/where").headers
     assert visitor.get("/where").headers["Cache-Control"] == "private, no-cache"
 
 
