@@ -47,22 +47,32 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
         UndeclaredAccess: a page does not say who may open it.
         UnsafeSettings: a key is missing, or the database role could pass the guards.
     """
-    from flask import Flask
-    from flask_migrate import Migrate
-    from flask_wtf import CSRFProtect
-    from jinja2 import StrictUndefined
-
-    from charity import grants, sealed
-    from charity.config import load_settings, resource_dir, system_clock
-    from charity.db import db, prepare_engine
+    from charity import sealed
+    from charity.config import load_settings, system_clock
     from charity.documents import fonts
-    from charity.jobs import worker
-    from charity.messages.routes import deliver
-    from charity.web import access, cache, context, errors, filters, locale, prefix, security
+    from charity.web import prefix, security
 
     settings = settings or load_settings()
     fonts.use_fallback(settings.fallback_font)
     sealed.configure(settings.field_key)
+    app = _bare_app(settings)
+    app.config["CLOCK"] = clock or system_clock
+    _add_database(app, settings)
+    _add_shell(app)
+    _add_features(app)
+    app.wsgi_app = prefix.OrgPrefix(app.wsgi_app, app)  # type: ignore[method-assign]
+    security.install(app, settings)
+    return app
+
+
+def _bare_app(settings: Settings) -> Flask:
+    """Return Flask with its folders and settings, and templates in which nothing is undefined."""
+    from flask import Flask
+    from jinja2 import StrictUndefined
+
+    from charity.config import resource_dir
+    from charity.web import security
+
     app = Flask(
         __name__,
         template_folder=str(resource_dir("templates")),
@@ -70,16 +80,34 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
         instance_path=str(settings.data_dir),
     )
     app.config.update(security.config(settings))
-    app.config.update(SQLALCHEMY_DATABASE_URI=settings.database_url, CLOCK=clock or system_clock)
     app.extensions["charity.settings"] = settings
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    return app
 
-    context.install(app)
+
+def _add_database(app: Flask, settings: Settings) -> None:
+    """Connect the app, as a role that cannot pass the guards."""
+    from flask_migrate import Migrate
+
+    from charity import grants
+    from charity.config import resource_dir
+    from charity.db import db, prepare_engine
+
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
         grants.refuse_unsafe_role(db.engine, settings)
     Migrate(app, db, directory=str(resource_dir("migrations")))
+
+
+def _add_shell(app: Flask) -> None:
+    """Add what every page shares; the order is that of a request."""
+    from flask_wtf import CSRFProtect
+
+    from charity.web import access, cache, context, errors, filters, locale
+
+    context.install(app)
     locale.install(app)
     access.install(app)  # before CSRF: who is signed out is led to sign in, not told of a token
     CSRFProtect(app)
@@ -87,15 +115,18 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     errors.install(app)
     cache.install(app)
 
+
+def _add_features(app: Flask) -> None:
+    """Add every feature's pages, and join siblings that do not know each other."""
+    from charity.jobs import worker
+    from charity.messages.routes import deliver
+    from charity.web import access
+
     for name in FEATURES:
         if _is_there(name):
             app.register_blueprint(import_module(name).blueprint)
-    # Neither of the two siblings knows the other.
     worker.register_periodic("messages.deliver", 15, deliver)
     access.check_declared(app)
-    app.wsgi_app = prefix.OrgPrefix(app.wsgi_app, app)  # type: ignore[method-assign]
-    security.install(app, settings)
-    return app
 
 
 def _is_there(name: str) -> bool:
