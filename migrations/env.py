@@ -65,7 +65,7 @@ def run(connection: Connection, settings: Settings) -> None:
         context.run_migrations()
     if _is_upgrade() and not config.attributes.get("is_draft"):
         for role in schema.seal(connection, settings):
-            config.print_stdout("There is no role %s yet, so it got no rights; make it and upgrade again.", role)
+            config.print_stdout("There is no role %s, so it got no rights; make it and upgrade again.", role)
 
 
 def main() -> None:
