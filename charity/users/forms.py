@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_gettext as _
+from flask_babel import lazy_pgettext
 from wtforms import BooleanField, HiddenField, PasswordField, SearchField, SelectField
 from wtforms.validators import InputRequired, Optional
 
@@ -17,20 +18,20 @@ _NEW = {"autocomplete": "new-password", "minlength": SHORTEST_PASSWORD, "maxleng
 
 class SignInForm(BaseForm):
     username = LineField(
-        _l("Login name"),
+        _("Login name"),
         [InputRequired()],
         limit=60,
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(
-        _l("Password"), [InputRequired()], render_kw={"autocomplete": "current-password", "maxlength": 200}
+        _("Password"), [InputRequired()], render_kw={"autocomplete": "current-password", "maxlength": 200}
     )
     next = HiddenField()
 
 
 class ForgotForm(BaseForm):
     username = LineField(
-        _l("Login name"),
+        _("Login name"),
         [InputRequired()],
         limit=60,
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
@@ -38,59 +39,59 @@ class ForgotForm(BaseForm):
 
 
 class NewPasswordForm(BaseForm):
-    new = PasswordField(_l("New password"), [InputRequired()], render_kw=_NEW)
-    again = PasswordField(_l("New password, once more"), [InputRequired()], render_kw=_NEW)
+    new = PasswordField(_("New password"), [InputRequired()], render_kw=_NEW)
+    again = PasswordField(_("New password, once more"), [InputRequired()], render_kw=_NEW)
 
 
 class ChangePasswordForm(BaseForm):
     current = PasswordField(
-        _l("Present password"), [InputRequired()], render_kw={"autocomplete": "current-password"}
+        _("Present password"), [InputRequired()], render_kw={"autocomplete": "current-password"}
     )
-    new = PasswordField(_l("New password"), [InputRequired()], render_kw=_NEW)
-    again = PasswordField(_l("New password, once more"), [InputRequired()], render_kw=_NEW)
+    new = PasswordField(_("New password"), [InputRequired()], render_kw=_NEW)
+    again = PasswordField(_("New password, once more"), [InputRequired()], render_kw=_NEW)
 
 
 class LanguageForm(BaseForm):
-    language = SelectField(_l("Language"), [Optional()])
+    language = SelectField(_("Language"), [Optional()])
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.language.choices = [("", translated("as the browser asks for")), *LANGUAGES.items()]
+        self.language.choices = [("", _("as the browser asks for")), *LANGUAGES.items()]
 
 
 class PeopleFilter(BaseForm):
     class Meta(BaseForm.Meta):
         csrf = False
 
-    text = SearchField(_l("Person"), [Optional()])
-    with_former = BooleanField(_l("Those who have left as well"))
+    text = SearchField(_("Person"), [Optional()])
+    with_former = BooleanField(_("Those who have left as well"))
 
 
 class PersonForm(BaseForm):
-    display_name = LineField(_l("Name"), [InputRequired()], limit=80)
-    email = LineField(_l("Mail address"), [Optional()], limit=200, render_kw={"inputmode": "email"})
-    phone = LineField(_l("Phone number"), [Optional()], limit=30, render_kw={"inputmode": "tel"})
-    unit_code = SelectField(_l("Unit"), [Optional()])
+    display_name = LineField(lazy_pgettext("person", "Name"), [InputRequired()], limit=80)
+    email = LineField(_("Mail address"), [Optional()], limit=200, render_kw={"inputmode": "email"})
+    phone = LineField(_("Phone number"), [Optional()], limit=30, render_kw={"inputmode": "tel"})
+    unit_code = SelectField(lazy_pgettext("person", "Unit"), [Optional()])
 
     def __init__(self, units: list[tuple[str, str]], **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.unit_code.choices = [("", translated("the whole organisation")), *units]
+        self.unit_code.choices = [("", _("the whole organisation")), *units]
 
 
 class NewPersonForm(PersonForm):
     username = LineField(
-        _l("Login name"),
+        _("Login name"),
         [InputRequired()],
         limit=30,
         render_kw={"autocapitalize": "none", "spellcheck": "false"},
     )
-    display_name = LineField(_l("Name"), [Optional()], limit=80)
-    has_login = BooleanField(_l("This person has a login already, from another organisation of this site"))
+    display_name = LineField(lazy_pgettext("person", "Name"), [Optional()], limit=80)
+    has_login = BooleanField(_("This person has a login already, from another organisation of this site"))
 
 
 class GrantForm(BaseForm):
-    role = SelectField(_l("Role"))
-    reason = LineField(_l("Reason"), [InputRequired()], limit=200)
+    role = SelectField(_("Role"))
+    reason = LineField(_("Reason"), [InputRequired()], limit=200)
 
     def __init__(self, held: tuple[str, ...] = (), **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -100,4 +101,4 @@ class GrantForm(BaseForm):
 
 
 class ReasonForm(BaseForm):
-    reason = LineField(_l("Reason"), [InputRequired()], limit=200)
+    reason = LineField(_("Reason"), [InputRequired()], limit=200)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from flask import abort, url_for
+from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import pgettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
@@ -158,7 +159,7 @@ def _details(form: PersonForm) -> service.Details:
 @permission_required("users.manage")
 def people(fmt: str) -> ResponseReturnValue:
     """Show an administrator who works here and in which roles."""
-    wanted = PeopleFilter()
+    wanted = PeopleFilter(formdata=request.args)
     members = queries.list_members(
         db.session(),
         current_actor().org_id,
@@ -169,10 +170,10 @@ def people(fmt: str) -> ResponseReturnValue:
     rows = tuple(PersonRow(member, role_names(member.roles)) for member in members)
     if fmt != "html":
         columns = [
-            FileColumn("name", _("Name")),
+            FileColumn("name", pgettext("person", "Name")),
             FileColumn("username", _("Login name")),
             FileColumn("roles", _("Roles")),
-            FileColumn("unit_name", _("Unit")),
+            FileColumn("unit_name", pgettext("person", "Unit")),
             FileColumn("from_on", _("First day"), "date"),
             FileColumn("until_on", _("Last day"), "date"),
         ]

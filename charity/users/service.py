@@ -70,7 +70,7 @@ log_rules.register_subjects({"user": N_("Login")})
 log_rules.register_labels(
     {
         "role": N_("Role"),
-        "display_name": N_("Name"),
+        "display_name": N_("Name of the person"),
         "unit": N_("Unit"),
         "email_hash": N_("Mail address (hash)"),
         "phone_hash": N_("Phone number (hash)"),
@@ -136,16 +136,20 @@ def _user_by_name(session: Session, username: str) -> User | None:
     return session.scalar(select(User).where(User.username == username).with_for_update())
 
 
+def _last_membership(session: Session, org_id: int, user_id: int) -> Membership | None:
+    return session.scalar(
+        select(Membership)
+        .where(Membership.org_id == org_id, Membership.user_id == user_id)
+        .order_by(Membership.from_on.desc(), Membership.id.desc())
+        .limit(1)
+    )
+
+
 def _member(session: Session, actor: Actor, username: str, on: date) -> tuple[User, Membership]:
     user = _user_by_name(session, username)
     if user is None:
         raise refuse("user_missing")
-    membership = session.scalar(
-        select(Membership)
-        .where(Membership.org_id == actor.org_id, Membership.user_id == user.id)
-        .order_by(Membership.from_on.desc(), Membership.id.desc())
-        .limit(1)
-    )
+    membership = _last_membership(session, actor.org_id, user.id)
     if membership is None:
         raise refuse("user_missing")
     if membership.until_on is not None and membership.until_on < on:
@@ -209,10 +213,17 @@ def add_member(session: Session, *, actor: Actor, username: str, unit_code: str,
     user = _user_by_name(session, folded)
     if user is None:
         raise refuse("username_unknown", "username")
-    if queries.standing(session, actor.org_id, user.id, on) is not None:
+    unit_id = _unit_id(session, unit_code)
+    last = _last_membership(session, actor.org_id, user.id)
+    if last is None or (last.until_on is not None and last.until_on < on):
+        _join(session, actor, user, unit_id, on)
+    elif last.until_on is None:
         raise refuse("member_already", "username")
+    else:
+        # Ended today by mistake, or for a later day: the same membership goes on.
+        last.until_on, last.unit_id = None, unit_id
     user.is_active = True
-    _join(session, actor, user, _unit_id(session, unit_code), on)
+    session.flush()
     record(
         session,
         actor=actor,

@@ -156,6 +156,15 @@ def test_who_has_left_is_given_nothing_until_taken_in_again(office: Office) -> N
     assert member is not None and (member.is_current, member.roles) == (True, ("cashier",))
 
 
+def test_an_end_by_mistake_is_undone_the_same_day(office: Office) -> None:
+    office.add("lisi", "cashier")
+    office.act(service.end_membership, username="lisi", reason="弄错了人")
+    office.act(service.add_member, username="lisi", unit_code="371427")
+    member = queries.find_member(office.session, office.actor.org_id, "lisi", DAY)
+    assert member is not None
+    assert (member.is_current, member.until_on, member.unit_code, member.roles) == (True, None, "371427", ())
+
+
 def test_a_member_is_not_taken_in_twice(office: Office) -> None:
     office.add("lisi")
     work = lambda: office.act(service.add_member, username="lisi", unit_code="")  # noqa: E731
