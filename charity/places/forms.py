@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_gettext as _
 from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, SearchField, SelectField
 from wtforms.validators import InputRequired, Optional
@@ -16,18 +16,18 @@ class UnitFilter(BaseForm):
     class Meta(BaseForm.Meta):
         csrf = False
 
-    text = SearchField(_l("Name or code"), [Optional()])
-    below = SelectField(_l("Below"), [Optional()])
-    with_closed = BooleanField(_l("Closed units as well"))
+    text = SearchField(_("Name or code"), [Optional()])
+    below = SelectField(_("Below"), [Optional()])
+    with_closed = BooleanField(_("Closed units as well"))
 
 
 class UnitForm(BaseForm):
-    kind = SelectField(_l("Kind of unit"))
-    code = LineField(_l("Code"), [InputRequired()], limit=12, render_kw={"inputmode": "numeric"})
-    name = LineField(_l("Name"), [InputRequired()], limit=60)
-    name_en = LineField(_l("English name"), [Optional()], limit=80)
-    parent_code = SelectField(_l("Belongs to"), [Optional()])
-    from_on = DayField(_l("First day"), [InputRequired()])
+    kind = SelectField(_("Kind of unit"))
+    code = LineField(_("Code"), [InputRequired()], limit=12, render_kw={"inputmode": "numeric"})
+    name = LineField(_("Name"), [InputRequired()], limit=60)
+    name_en = LineField(_("English name"), [Optional()], limit=80)
+    parent_code = SelectField(_("Belongs to"), [Optional()])
+    from_on = DayField(_("First day"), [InputRequired()])
 
     def __init__(self, parents: list[tuple[str, str]], **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -36,13 +36,13 @@ class UnitForm(BaseForm):
 
 
 class RenameForm(BaseForm):
-    name = LineField(_l("Name"), [InputRequired()], limit=60)
-    name_en = LineField(_l("English name"), [Optional()], limit=80)
+    name = LineField(_("Name"), [InputRequired()], limit=60)
+    name_en = LineField(_("English name"), [Optional()], limit=80)
 
 
 class CloseForm(BaseForm):
-    until_on = DayField(_l("Last day"), [InputRequired()])
-    replaced_by_code = SelectField(_l("Replaced by"), [Optional()])
+    until_on = DayField(_("Last day"), [InputRequired()])
+    replaced_by_code = SelectField(_("Replaced by"), [Optional()])
 
     def __init__(self, successors: list[tuple[str, str]], **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -51,15 +51,15 @@ class CloseForm(BaseForm):
 
 class ImportForm(BaseForm):
     file = FileField(
-        _l("List (CSV)"), [FileRequired(_l("Choose a file."))], render_kw={"accept": ".csv,text/csv"}
+        _("List (CSV)"), [FileRequired(_("Choose a file."))], render_kw={"accept": ".csv,text/csv"}
     )
-    from_on = DayField(_l("First day of rows without one"), [InputRequired()])
+    from_on = DayField(_("First day of rows without one"), [InputRequired()])
 
 
 class OrgForm(BaseForm):
-    name = LineField(_l("Full name"), [InputRequired()], limit=80)
-    short_name = LineField(_l("Short name"), [InputRequired()], limit=20)
-    name_en = LineField(_l("English name"), [Optional()], limit=120)
-    credit_code = LineField(_l("Social credit code"), [Optional()], limit=30)
-    is_public_fundraiser = BooleanField(_l("Holds the certificate for public fundraising"))
-    host = LineField(_l("Host name of its own"), [Optional()], limit=120)
+    name = LineField(_("Full name"), [InputRequired()], limit=80)
+    short_name = LineField(_("Short name"), [InputRequired()], limit=20)
+    name_en = LineField(_("English name"), [Optional()], limit=120)
+    credit_code = LineField(_("Social credit code"), [Optional()], limit=30)
+    is_public_fundraiser = BooleanField(_("Holds the certificate for public fundraising"))
+    host = LineField(_("Host name of its own"), [Optional()], limit=120)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from functools import partial
 
-from flask import Blueprint, abort, url_for
+from flask import Blueprint, abort, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -152,7 +152,7 @@ def _kinds() -> dict[str, str]:
 @permission_required("places.manage")
 def units(fmt: str) -> ResponseReturnValue:
     """Show an administrator the units, as a list and as a file to be read in elsewhere."""
-    wanted = UnitFilter()
+    wanted = UnitFilter(formdata=request.args)
     wanted.below.choices = [("", _("the whole map")), *_choices()]
     upper = queries.find_unit(db.session(), wanted.below.data or "")
     found = queries.units_below(
