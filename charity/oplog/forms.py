@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_gettext as _
 from wtforms import SearchField, SelectField
 from wtforms.validators import Optional
 
@@ -15,13 +15,13 @@ class LogFilterForm(BaseForm):
     class Meta(BaseForm.Meta):
         csrf = False
 
-    who = SearchField(_l("Person"), [Optional()])
-    from_on = DayField(_l("From"), [Optional()])
-    until_on = DayField(_l("Until"), [Optional()])
-    act = SelectField(_l("Act"), [Optional()])
-    text = SearchField(_l("Content"), [Optional()])
+    who = SearchField(_("Person"), [Optional()])
+    from_on = DayField(_("From"), [Optional()])
+    until_on = DayField(_("Until"), [Optional()])
+    act = SelectField(_("Act"), [Optional()])
+    text = SearchField(_("Content"), [Optional()])
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         named = sorted((translated(sentence), act) for act, sentence in ACTS.items())
-        self.act.choices = [("", translated("everything")), *((act, name) for name, act in named)]
+        self.act.choices = [("", _("everything")), *((act, name) for name, act in named)]

@@ -137,7 +137,7 @@ def _wanted(form: LogFilterForm) -> LogFilter:
 def log(fmt: str) -> ResponseReturnValue:
     """Show administrators, supervisors and inspectors who did what, when, from old to new."""
     org_id = current_actor().org_id
-    form = LogFilterForm()
+    form = LogFilterForm(formdata=request.args)
     form.validate()
     wanted = _wanted(form)
     if fmt != "html":
