@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_gettext as _
 from wtforms import SelectField
 from wtforms.validators import Optional
 
@@ -15,15 +15,15 @@ class OutboxFilter(BaseForm):
     class Meta(BaseForm.Meta):
         csrf = False
 
-    kind = SelectField(_l("Kind of message"), [Optional()])
-    state = SelectField(_l("State"), [Optional()])
+    kind = SelectField(_("Kind of message"), [Optional()])
+    state = SelectField(_("State"), [Optional()])
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        first = ("", translated("everything"))
+        first = ("", _("everything"))
         self.kind.choices = [first, *((kind, translated(label)) for kind, label in KIND_LABELS.items())]
         self.state.choices = [first, *((state, translated(label)) for state, label in STATE_LABELS.items())]
 
 
 class CallForm(BaseForm):
-    note = LineField(_l("Note"), [Optional()], limit=200)
+    note = LineField(_("Note"), [Optional()], limit=200)

@@ -92,7 +92,7 @@ def deliver(_at: datetime) -> None:
 @permission_required("messages.read")
 def outbox() -> ResponseReturnValue:
     """Show what was sent, what waits and what did not go out; nobody's address in clear."""
-    actor, wanted = current_actor(), OutboxFilter()
+    actor, wanted = current_actor(), OutboxFilter(formdata=request.args)
     before = request.args.get("before", 0, type=int)
     kind, state = wanted.kind.data or "", wanted.state.data or ""
     page = queries.outbox(db.session(), actor.org_id, kind=kind, state=state, before=before)
