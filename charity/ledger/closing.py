@@ -31,10 +31,12 @@ from charity.ledger.models import (
 from charity.ledger.refusals import refused_by_database
 from charity.ledger.rules import DraftLine, DraftVoucher
 from charity.ledger.sealed_models import Balance, DayTotal
+from charity.ledger.spending import PUBLIC_TOPIC
 from charity.money import format_yuan
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
 from charity.periods import Month
+from charity.web.cache import bump
 
 PROBLEMS = register(
     {
@@ -328,6 +330,7 @@ def close_month(session: Session, *, actor: Actor, month: Month, on: date) -> No
         )
     except DBAPIError as error:
         raise refused_by_database(error) from error
+    bump(session, actor.org_id, PUBLIC_TOPIC)
     record(
         session,
         actor=actor,

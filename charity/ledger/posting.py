@@ -37,9 +37,10 @@ from charity.ledger.rules import (
     guarded_deltas,
 )
 from charity.ledger.sealed_models import Incident, Voucher, VoucherAttachment, VoucherLine
-from charity.ledger.spending import check_spending, settle_hold
+from charity.ledger.spending import PUBLIC_TOPIC, check_spending, settle_hold
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
+from charity.web.cache import bump
 
 PROBLEMS = register(
     {
@@ -477,6 +478,7 @@ def _header_row(item: _Prepared, actor: Actor) -> dict[str, Any]:
 
 def _log(session: Session, actor: Actor, items: Sequence[_Prepared]) -> None:
     """Log the batch: how many, which numbers, how much."""
+    bump(session, actor.org_id, PUBLIC_TOPIC)
     first, last = items[0], items[-1]
     numbers = f"{first.draft.month} {first.word}-{first.number:04d}"
     if len(items) > 1:

@@ -26,6 +26,7 @@ from charity.money import format_yuan
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
 from charity.periods import Month
+from charity.web.cache import bump
 
 PROBLEMS = register(
     {
@@ -51,6 +52,9 @@ register_acts(
         "ledger.release": N_("Released money set aside"),
     }
 )
+
+#: Topic of public pages that show posted figures, holds among them.
+PUBLIC_TOPIC = "ledger"
 
 Key = tuple[str, str]
 
@@ -251,6 +255,7 @@ def _event(
     reason: str = "",
 ) -> None:
     """Write one step of a hold; the guard follows by trigger."""
+    bump(session, actor.org_id, PUBLIC_TOPIC)
     session.execute(
         insert(HoldEvent).values(
             org_id=actor.org_id,

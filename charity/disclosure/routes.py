@@ -1,0 +1,527 @@
+"""The public pages: what there was, came in, went out and is left; funds; gifts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, abort, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from charity.db import db
+from charity.disclosure import queries
+from charity.disclosure.queries import GiftFilter, GiftRow, GiftTotals, KindFigure, Movement, Standing
+from charity.disclosure.rules import SMALL
+from charity.donations.recording import TOPIC as GIFTS
+from charity.errors import N_, Refused
+from charity.ledger.models import Fund
+from charity.ledger.queries import FundCard
+from charity.ledger.spending import PUBLIC_TOPIC as LEDGER
+from charity.money import format_yuan
+from charity.periods import Month
+from charity.web import navigation
+from charity.web.access import public
+from charity.web.cache import cached_by
+from charity.web.charts import Chart, Point, bar_chart, share_bar, waterfall
+from charity.web.context import current_org, today
+from charity.web.filters import day_long, translated
+from charity.web.filters import month as month_text
+from charity.web.locale import language
+from charity.web.render import FileColumn, exports, render, table_rule
+
+blueprint = Blueprint("disclosure", __name__)
+
+navigation.register("public", "disclosure.home", N_("Overview"), None, order=10, group="")
+navigation.register("public", "disclosure.funds", N_("Funds"), None, order=20, group="")
+navigation.register("public", "disclosure.donations", N_("Gifts"), None, order=30, group="")
+
+#: Channels of gifts, as the public reads them.
+CHANNELS = {
+    "bank": N_("Bank transfer"),
+    "wechat": N_("WeChat"),
+    "alipay": N_("Alipay"),
+    "cash": N_("Cash"),
+    "other": N_("Other"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every public page says about its figures.
+
+    Attributes:
+        as_of: day of the last posted voucher, in words; a sentence when there is none.
+        scope: whose books.
+        closed: the last closed month, in words; empty before the first.
+        year: the year shown.
+    """
+
+    as_of: str
+    scope: str
+    closed: str
+    year: int
+
+
+def _head(standing: Standing) -> Head:
+    org = current_org()
+    name = org.name_en or org.name if language() == "en" else org.name
+    return Head(
+        as_of=day_long(standing.last_on) if standing.last_on else _("nothing is posted yet"),
+        scope=_("%(org)s’s own books", org=name),
+        closed=month_text(standing.closed_month) if standing.closed_month else "",
+        year=standing.year,
+    )
+
+
+def _name(name: str, name_en: str) -> str:
+    """Return a name kept in two languages in that of the page."""
+    return name_en if language() == "en" and name_en else name
+
+
+@dataclass(frozen=True, slots=True)
+class FundView:
+    """One fund on a page: its movement of the year and what it is made of."""
+
+    code: str
+    name: str
+    purpose: str
+    url: str
+    movement: Movement
+    card: FundCard
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """Page: ``/``."""
+
+    head: Head
+    total: Movement
+    funds: tuple[FundView, ...]
+    where_now: Chart | None
+    agency_fen: int
+    urls: dict[str, str]
+
+
+def _total(rows: list[Movement]) -> Movement:
+    """Return the movement over all funds; moves between funds meet and vanish."""
+    return Movement(
+        "",
+        _("All funds"),
+        "All funds",
+        "",
+        sum(row.opening_fen for row in rows),
+        sum(row.in_fen for row in rows),
+        sum(row.out_fen for row in rows),
+        sum(row.moved_fen for row in rows),
+    )
+
+
+def _fund_views(standing: Standing) -> tuple[tuple[FundView, ...], list[Movement], int]:
+    """Return the funds with movement and make-up, and what agency money is held."""
+    session, org_id = db.session(), current_org().id
+    rows = queries.movements(session, org_id, *queries.year_span(standing.year))
+    cards = {card.code: card for card in queries.public_cards(session, org_id)}
+    moved = {row.code: row for row in rows}
+    views = []
+    for code, card in cards.items():
+        if card.kind == "agency":
+            continue
+        movement = moved.get(code) or Movement(code, card.name, card.name_en, card.kind, 0, 0, 0, 0)
+        views.append(
+            FundView(
+                code=code,
+                name=_name(card.name, card.name_en),
+                purpose=_name(card.purpose, card.purpose_en),
+                url=url_for("disclosure.fund", code=code),
+                movement=movement,
+                card=card,
+            )
+        )
+    agency = sum(card.net_assets_fen for card in cards.values() if card.kind == "agency")
+    return tuple(views), rows, agency
+
+
+def _where_now(views: tuple[FundView, ...]) -> Chart | None:
+    """Return what the net assets are made of as one 100 % bar, or None where it cannot be drawn."""
+    parts = (
+        (_("Can still be spent"), sum(v.card.spendable_fen for v in views), "left"),
+        (_("Approved, not paid yet"), sum(v.card.held_fen for v in views), "moved"),
+        (_("The bank is paying it out"), sum(v.card.in_transit_fen for v in views), "out"),
+        (_("Goods in store"), sum(v.card.goods_fen for v in views), "in"),
+        (_("Other assets"), sum(v.card.other_fen for v in views), ""),
+    )
+    if any(fen < 0 for _label, fen, _tone in parts) or not any(fen for _label, fen, _tone in parts):
+        return None
+    whole = sum(fen for _label, fen, _tone in parts)
+    share = parts[0][1] * 100 // whole
+    title = _("Of every 100 yuan left, %(share)s can still be spent", share=share)
+    return share_bar(title, [Point(label, fen, tone) for label, fen, tone in parts if fen])
+
+
+@blueprint.get("/")
+@public
+@cached_by(LEDGER, GIFTS)
+def home() -> ResponseReturnValue:
+    """Answer the first three questions: how much came in, where it went, what is left."""
+    standing = queries.standing(db.session(), current_org().id, today())
+    views, rows, agency = _fund_views(standing)
+    urls = {"gifts": url_for("disclosure.donations"), "funds": url_for("disclosure.funds")}
+    for key, endpoint in (
+        ("lookup", "receipts.lookup"),
+        ("verify", "receipts.verify_form"),
+        ("proofs", "proofs.page"),
+    ):
+        if (url := _url_if_there(endpoint)) is not None:
+            urls[key] = url
+    page = HomePage(_head(standing), _total(rows), views, _where_now(views), agency, urls)
+    return render("disclosure/home.html", page)
+
+
+def _url_if_there(endpoint: str) -> str | None:
+    """Return the address of an endpoint of a feature beside this one."""
+    return url_for(endpoint) if endpoint in current_app.view_functions else None
+
+
+@dataclass(frozen=True, slots=True)
+class FundsPage:
+    """Page: ``/disclosure/funds``."""
+
+    head: Head
+    funds: tuple[FundView, ...]
+    total: Movement
+    files: tuple[tuple[str, str], ...]
+    balances: Chart | None
+
+
+@dataclass(frozen=True, slots=True)
+class FundFileRow:
+    """One fund in a file."""
+
+    code: str
+    name: str
+    opening_fen: int
+    in_fen: int
+    out_fen: int
+    moved_fen: int
+    closing_fen: int
+    spendable_fen: int
+    held_fen: int
+    in_transit_fen: int
+    goods_fen: int
+    other_fen: int
+    payables_fen: int
+    as_of: str
+
+
+def _fund_columns() -> tuple[FileColumn, ...]:
+    return (
+        FileColumn("code", _("Code")),
+        FileColumn("name", _("Fund")),
+        FileColumn("opening_fen", _("At the start"), "money"),
+        FileColumn("in_fen", _("Came in"), "money"),
+        FileColumn("out_fen", _("Went out"), "money"),
+        FileColumn("moved_fen", _("Moved between funds and adjusted"), "money"),
+        FileColumn("closing_fen", _("Left"), "money"),
+        FileColumn("spendable_fen", _("Can still be spent"), "money"),
+        FileColumn("held_fen", _("Approved, not paid yet"), "money"),
+        FileColumn("in_transit_fen", _("The bank is paying it out"), "money"),
+        FileColumn("goods_fen", _("Goods in store"), "money"),
+        FileColumn("other_fen", _("Other assets"), "money"),
+        FileColumn("payables_fen", _("To be paid"), "money"),
+        FileColumn("as_of", _("As of")),
+    )
+
+
+def _files(endpoint: str, **values: Any) -> tuple[tuple[str, str], ...]:
+    """Return the addresses of a table's files, with the same filter."""
+    return tuple(
+        (name, url_for(endpoint, fmt=fmt, **values)) for name, fmt in (("CSV", "csv"), ("JSON", "json"))
+    )
+
+
+@table_rule(blueprint, "/disclosure/funds")
+@public
+@cached_by(LEDGER)
+def funds(fmt: str) -> ResponseReturnValue:
+    """Show every fund: what it is for, its year, what can still be spent."""
+    standing = queries.standing(db.session(), current_org().id, today())
+    views, rows, _agency = _fund_views(standing)
+    if fmt != "html":
+        as_of = standing.last_on.isoformat() if standing.last_on else ""
+        return exports([_fund_file_row(view, as_of) for view in views], _fund_columns(), "funds", fmt)
+    points = [Point(v.name, v.movement.closing_fen, v.code, v.url) for v in views]
+    chart = bar_chart(_("What each fund has left"), points) if any(p.fen for p in points) else None
+    page = FundsPage(_head(standing), views, _total(rows), _files("disclosure.funds"), chart)
+    return render("disclosure/funds.html", page)
+
+
+def _fund_file_row(view: FundView, as_of: str) -> FundFileRow:
+    move, card = view.movement, view.card
+    return FundFileRow(
+        view.code,
+        view.name,
+        move.opening_fen,
+        move.in_fen,
+        move.out_fen,
+        move.moved_fen,
+        move.closing_fen,
+        card.spendable_fen,
+        card.held_fen,
+        card.in_transit_fen,
+        card.goods_fen,
+        card.other_fen,
+        card.payables_fen,
+        as_of,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow:
+    """One period of a fund, in words and fen."""
+
+    period: str
+    in_fen: int
+    out_fen: int
+    moved_fen: int
+    left_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class FundPage:
+    """Page: ``/disclosure/funds/<code>``."""
+
+    head: Head
+    fund: FundView
+    document_ref: str
+    since: str
+    periods: tuple[PeriodRow, ...]
+    income: tuple[KindFigure, ...]
+    expense: tuple[KindFigure, ...]
+    year_chart: Chart | None
+    files: tuple[tuple[str, str], ...]
+    gifts_url: str
+    is_english: bool
+
+
+def _period_text(first: int, last: int) -> str:
+    """Return one month, or the months that were merged."""
+    if first == last:
+        return month_text(first)
+    return _("%(first)s to %(last)s", first=month_text(first), last=month_text(last))
+
+
+def _period_rows(fund: Fund, standing: Standing, opening_fen: int) -> tuple[PeriodRow, ...]:
+    """Return a fund's periods with what was left after each."""
+    left, rows = opening_fen, []
+    for figure in queries.fund_periods(db.session(), current_org().id, fund.id, standing.year):
+        left += figure.in_fen - figure.out_fen + figure.moved_fen
+        rows.append(
+            PeriodRow(
+                _period_text(figure.first, figure.last), figure.in_fen, figure.out_fen, figure.moved_fen, left
+            )
+        )
+    return tuple(rows)
+
+
+@table_rule(blueprint, "/disclosure/funds/<code>")
+@public
+@cached_by(LEDGER)
+def fund(code: str, fmt: str) -> ResponseReturnValue:
+    """Show one fund: rules, year by period, how its sums are computed."""
+    session, org_id = db.session(), current_org().id
+    record = queries.find_fund(session, org_id, code)
+    if record is None or record.kind == "agency":
+        abort(404)
+    standing = queries.standing(session, org_id, today())
+    views, _rows, _agency = _fund_views(standing)
+    view = next(v for v in views if v.code == code)
+    periods = _period_rows(record, standing, view.movement.opening_fen)
+    if fmt != "html":
+        columns = (
+            FileColumn("period", _("Period")),
+            FileColumn("in_fen", _("Came in"), "money"),
+            FileColumn("out_fen", _("Went out"), "money"),
+            FileColumn("moved_fen", _("Moved between funds and adjusted"), "money"),
+            FileColumn("left_fen", _("Left"), "money"),
+        )
+        return exports(periods, columns, f"fund-{code.lower()}", fmt)
+    page = FundPage(
+        head=_head(standing),
+        fund=view,
+        document_ref=record.document_ref,
+        since=day_long(record.opened_on),
+        periods=periods,
+        income=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "income")),
+        expense=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "expense")),
+        year_chart=_year_chart(view.movement),
+        files=_files("disclosure.fund", code=code),
+        gifts_url=url_for("disclosure.donations", fund=code),
+        is_english=language() == "en",
+    )
+    return render("disclosure/fund.html", page)
+
+
+def _year_chart(move: Movement) -> Chart | None:
+    """Return the fund's year as a waterfall."""
+    points = [
+        Point(_("At the start"), move.opening_fen, "left"),
+        Point(_("Came in"), move.in_fen, "in"),
+        Point(_("Went out"), -move.out_fen, "out"),
+        Point(_("Moved between funds and adjusted"), move.moved_fen, "moved"),
+        Point(_("Left"), move.closing_fen, "left"),
+    ]
+    if not any(point.fen for point in points):
+        return None
+    return waterfall(_("How the year went from the start to what is left"), points)
+
+
+@dataclass(frozen=True, slots=True)
+class GiftView:
+    """One gift as a page or file shows it; ``amount_fen`` is None where it is hidden."""
+
+    public_no: str
+    received_on: date
+    booked_on: date
+    display_name: str
+    amount_fen: int | None
+    fund_code: str
+    fund: str
+    earmark: str
+    channel: str
+    voucher: str
+
+
+@dataclass(frozen=True, slots=True)
+class DonationsPage:
+    """Page: ``/disclosure/donations``."""
+
+    head: Head
+    rows: tuple[GiftView, ...]
+    totals: GiftTotals
+    hidden_note: str
+    months: tuple[tuple[str, str], ...]
+    funds: tuple[tuple[str, str], ...]
+    channels: tuple[tuple[str, str], ...]
+    month: str
+    fund: str
+    channel: str
+    is_filtered: bool
+    older_url: str
+    newest_url: str
+    files: tuple[tuple[str, str], ...]
+
+
+def _gift_view(row: GiftRow) -> GiftView:
+    return GiftView(
+        public_no=row.public_no,
+        received_on=row.received_on,
+        booked_on=row.booked_on,
+        display_name=translated(row.name) if row.is_unnamed else row.name,
+        amount_fen=row.amount_fen,
+        fund_code=row.fund,
+        fund=row.fund_name,
+        earmark=row.earmark,
+        channel=translated(CHANNELS[row.channel]),
+        voucher=row.voucher,
+    )
+
+
+def _gift_filter() -> GiftFilter:
+    """Return the filter an address asks for; what cannot be read is left out."""
+    try:
+        month = Month.parse(request.args["month"]) if request.args.get("month") else None
+    except Refused:
+        abort(404)
+    channel = request.args.get("channel", "")
+    if channel and channel not in CHANNELS:
+        abort(404)
+    return GiftFilter(month, request.args.get("fund", ""), channel, _after(request.args.get("after", "")))
+
+
+def _after(text: str) -> tuple[int, str, int, int] | None:
+    """Return the key of the last row of the page before."""
+    if not text:
+        return None
+    try:
+        month, word, number, line_no = text.split(".")
+        return int(month), word, int(number), int(line_no)
+    except ValueError:
+        abort(404)
+
+
+def _gift_columns() -> tuple[FileColumn, ...]:
+    return (
+        FileColumn("public_no", _("Number of the gift")),
+        FileColumn("received_on", _("Received on"), "date"),
+        FileColumn("booked_on", _("Booked on"), "date"),
+        FileColumn("display_name", _("Giver, as shown by choice")),
+        FileColumn("amount_fen", _("Amount (yuan)"), "money"),
+        FileColumn("fund_code", _("Code")),
+        FileColumn("fund", _("Fund")),
+        FileColumn("earmark", _("Purpose")),
+        FileColumn("channel", _("Channel")),
+        FileColumn("voucher", _("Voucher")),
+    )
+
+
+@table_rule(blueprint, "/disclosure/donations")
+@public
+@cached_by(LEDGER, GIFTS)
+def donations(fmt: str) -> ResponseReturnValue:
+    """Show every posted gift, by month, fund and channel."""
+    session, org_id = db.session(), current_org().id
+    wanted = _gift_filter()
+    named = {
+        key: value
+        for key, value in (
+            ("month", str(wanted.month) if wanted.month else ""),
+            ("fund", wanted.fund),
+            ("channel", wanted.channel),
+        )
+        if value
+    }
+    if fmt != "html":
+        rows = queries.gift_rows(session, org_id, wanted, queries.FILE_ROWS)
+        return exports([_gift_view(row) for row in rows], _gift_columns(), "donations", fmt)
+    found = queries.gift_rows(session, org_id, wanted, queries.PAGE_ROWS + 1)
+    shown = found[: queries.PAGE_ROWS]
+    totals = queries.gift_totals(session, org_id, wanted, SMALL)
+    older = url_for("disclosure.donations", after=shown[-1].key, **named) if len(found) > len(shown) else ""
+    funds = [(card.code, _name(card.name, card.name_en)) for card in queries.public_cards(session, org_id)]
+    page = DonationsPage(
+        head=_head(queries.standing(session, org_id, today())),
+        rows=tuple(_gift_view(row) for row in shown),
+        totals=totals,
+        hidden_note=_hidden_note(totals),
+        months=tuple((str(m), month_text(m)) for m in queries.gift_months(session, org_id)),
+        funds=tuple(pair for pair in funds if pair[0] != "AGENCY"),
+        channels=tuple((code, translated(label)) for code, label in CHANNELS.items()),
+        month=named.get("month", ""),
+        fund=wanted.fund,
+        channel=wanted.channel,
+        is_filtered=bool(named),
+        older_url=older,
+        newest_url=url_for("disclosure.donations", **named) if wanted.after else "",
+        files=_files("disclosure.donations", **named),
+    )
+    return render("disclosure/donations.html", page)
+
+
+def _hidden_note(totals: GiftTotals) -> str:
+    """Return the sentence on gifts whose amount is not shown; empty when there are none."""
+    if not totals.hidden_count:
+        return ""
+    if totals.hidden_fen is None:
+        return ngettext(
+            "%(num)s further gift is not counted here, because its giver does not want the amount shown.",
+            "%(num)s further gifts are not counted here, because their givers do not want the amount shown.",
+            totals.hidden_count,
+        )
+    return _(
+        "%(count)s further gifts of together %(amount)s yuan, whose givers do not want their amount shown.",
+        count=totals.hidden_count,
+        amount=format_yuan(totals.hidden_fen),
+    )
