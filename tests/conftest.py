@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +27,7 @@ from sqlalchemy.orm import Session
 from charity import sealed
 from charity.config import Settings
 from charity.db import prepare_engine
-from tests.support import databases, needs, postgres
+from tests.support import databases, needs, postgres, screen
 from tests.support.databases import Database
 from tests.support.visitor import Visitor
 
@@ -242,15 +241,21 @@ def as_role(app: Flask) -> Callable[..., FlaskClient]:
 @pytest.fixture
 def live_server(app: Flask) -> Iterator[str]:
     """The address of the app on a port of its own, served by threads of this process."""
-    from werkzeug.serving import make_server
+    with screen.serve(app) as address:
+        yield address
 
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The app on the demo's data; tests read it and leave it as it is."""
+    from charity.db import db
+    from tests.support.demo import make_demo
+
+    app = make_demo(tmp_path_factory.mktemp("demo"))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture(scope="session")

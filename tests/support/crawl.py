@@ -22,13 +22,15 @@ class Walk:
     """What a walk found.
 
     Attributes:
-        visited: endpoints that answered.
+        visited: endpoints that answered, with the first address of each.
         pages: how many HTML pages were looked at.
+        shown: endpoints that answered with an HTML page, with the first address of each.
         wrong: what was wrong, each with the address and the page that led there.
     """
 
-    visited: set[str] = field(default_factory=set)
+    visited: dict[str, str] = field(default_factory=dict)
     pages: int = 0
+    shown: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -65,17 +67,18 @@ def _look(found: Walk, client: FlaskClient, address: str, origin: str, endpoint:
     response = client.get(address)
     try:
         if response.status_code in (301, 302, 303, 308):
-            found.visited.add(endpoint)
+            found.visited.setdefault(endpoint, address)
             return [response.headers["Location"]]
         if response.status_code != 200:
             found.wrong.append(f"{address}: {response.status_code} (linked from {origin})")
             return []
-        found.visited.add(endpoint)
+        found.visited.setdefault(endpoint, address)
         if response.mimetype != "text/html":
             return []
         page = Page.of(response.get_data(as_text=True))
     finally:
         response.close()
     found.pages += 1
+    found.shown.setdefault(endpoint, address)
     found.wrong += [f"{address}: {fault}" for fault in faults(page)]
     return [link for link in page.links if not link.startswith(("mailto:", "tel:"))]
