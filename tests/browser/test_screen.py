@@ -11,7 +11,8 @@ from tests.support.screen import open_screen, serve
 
 pytestmark = pytest.mark.browser
 
-PAGE = '<!doctype html><html lang="zh-Hans"><head><title>页</title></head><body><main><h1>页</h1>{}</main></body></html>'
+PAGE = """<!doctype html><html lang="zh-Hans"><head><title>页</title></head>
+<body><main><h1>页</h1>{}</main></body></html>"""
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ def test_the_table_says_what_the_endpoints_declare(app: Flask) -> None:
     assert access_table.rows() == table, f"the declarations say:\n{wanted}"
 
 
+def test_every_page_may_be_opened_by_somebody() -> None:
+    """A permission that no role holds is a page that nobody can use."""
+    assert [endpoint for endpoint, marks in access_table.rows().items() if "+" not in marks] == []
+
+
 def addresses(app: Flask) -> list[tuple[str, str, str]]:
     """Return endpoint, method and an address of every rule, arguments filled with anything."""
     rules = app.url_map.iter_rules()
