@@ -1,0 +1,329 @@
+"""The judge of bank, platform and donor files: what each row is, and why.
+
+Imports ``db`` and lower, the ledger, the imports engine and this feature; reads only. The
+same judge fills the preview and is asked again at booking. A doubt is a question to a
+person, never a guess: only what is surely a gift is called one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from charity import sealed
+from charity.donations.bank_items import find_payment
+from charity.donations.identifiers import plain
+from charity.donations.models import Donation, Refund
+from charity.donations.purpose_rules import PurposeBook
+from charity.donations.recording import load_purposes, same_gift_key
+from charity.donations.rules import NAME_LIMIT
+from charity.errors import N_, register
+from charity.imports.kinds import FileFacts, Judgement, PlaceChoice
+from charity.imports.models import ImportRow
+from charity.intake.people import is_unnamed
+from charity.intake.rows import NOTE_CODES, IncomingRow
+from charity.ledger.models import MoneyPlace
+from charity.names import clean_line
+
+PROBLEMS = register(
+    {
+        "row_booked": N_("This row was booked from a file before."),
+        "row_repeated": N_("The same order stands in row %(row)s of this file already."),
+        "row_future": N_("The day of this row, %(on)s, is after today."),
+        "row_unidentified": N_(
+            "Nothing in this row says that it is a gift. Book it as one, or to 220901 until its giver "
+            "is found."
+        ),
+        "row_may_be_grant": N_("The money comes from public finance; a grant is booked to 4401 by hand."),
+        "row_may_not_be_gift": N_("The words of this row (%(word)s) rather mean something else than a gift."),
+        "row_alike": N_(
+            "Gift %(gift)s of the same day, amount and name is recorded already. Is this another?"
+        ),
+        "row_own_transfer": N_("The other side is our own account %(place)s."),
+        "row_money_out": N_("Money out; payments are matched in the bank reconciliation."),
+        "row_refund_unmatched": N_("The payment this refund belongs to (%(reference)s) is not known here."),
+        "row_refund_doubtful": N_("This may be a gift given back; say which one on the gift's page."),
+        "row_return_unmatched": N_(
+            "No single payment of the last %(days)s days fits this returned transfer; look for it by hand."
+        ),
+        "row_settlement_unknown": N_("It is not clear which platform paid this out; say which on its place."),
+        "row_kind_unclear": N_("It is not clear what this row is."),
+        "row_name_long": N_("The name has %(count)s characters; at most %(limit)s can be kept."),
+        "purpose_unclear": N_("The purpose is not clear; the gift will wait in the queue for a fund."),
+    }
+)
+
+_GIFT_WORDS = re.compile(
+    r"捐|善款|慈善|爱心|助学|救助|帮扶|公益|救灾|赈灾|扶贫|济困|助残|助老|助医|一日捐|献爱心|donat", re.I
+)
+_OTHER_WORDS = re.compile(
+    r"会费|房租|租金|货款|工资|借款|还款|贷款|保证金|押金|往来款|报销|退税|理财|赎回|补贴|经费|服务费|培训费|"
+    r"投标|中标|水电|物业|社保|公积金|劳务"
+)
+_FINANCE = re.compile(r"财政局|国库|财政所|财政厅|财政专户|国库集中支付|财政拨款|预算内|补助资金")
+_WECHAT = re.compile(r"微信|财付通|wechat|tenpay", re.I)
+_ALIPAY = re.compile(r"支付宝|alipay", re.I)
+_CHANNEL_FORMS = {"wechat_merchant_v2": "wechat", "alipay_merchant": "alipay"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place of money as the judge sees it."""
+
+    id: int
+    code: str
+    name: str
+    kind: str
+    number_hash: str
+    words: str
+
+
+def load_places(session: Session, org_id: int) -> list[_Place]:
+    """Return the open places of money, in the order of codes."""
+    rows = session.scalars(
+        select(MoneyPlace)
+        .where(MoneyPlace.org_id == org_id, MoneyPlace.closed_on.is_(None))
+        .order_by(MoneyPlace.code)
+    )
+    return [
+        _Place(row.id, row.code, row.name, row.kind, row.number_hash, f"{row.name} {row.institution}")
+        for row in rows
+    ]
+
+
+def platform_of(text: str) -> str:
+    """Return which platform a text names: wechat, alipay or nothing."""
+    if _WECHAT.search(text):
+        return "wechat"
+    return "alipay" if _ALIPAY.search(text) else ""
+
+
+def merchant_of(places: Sequence[_Place], text: str) -> _Place | None:
+    """Return the one merchant place a payout is from; None when that is not clear."""
+    merchants = [place for place in places if place.kind == "merchant"]
+    channel = platform_of(text)
+    named = [place for place in merchants if channel and platform_of(place.words) == channel]
+    if len(named) == 1:
+        return named[0]
+    return merchants[0] if len(merchants) == 1 and not named else None
+
+
+def choose_places(session: Session, org_id: int, form: str, own_account: str) -> list[PlaceChoice]:
+    """Return the places a file may be from; the one whose number the file names matches.
+
+    Without a number, the only place of the right kind matches. A list of donors says
+    nothing about where its money lies, so a person does.
+    """
+    places = load_places(session, org_id)
+    if form == "donor_list":
+        return [PlaceChoice(place.code, place.name, False) for place in places if place.kind != "transit"]
+    channel = _CHANNEL_FORMS.get(form, "")
+    fitting = [place for place in places if place.kind == ("merchant" if channel else "bank")]
+    if channel:
+        named = [place for place in fitting if platform_of(place.words) in (channel, "")]
+        fitting = named or fitting
+    number = sealed.keyed_hash(plain(own_account)) if own_account else ""
+    by_number = {place.code for place in fitting if number and place.number_hash == number}
+    is_only = len(fitting) == 1 and not (number and fitting[0].number_hash)
+    return [PlaceChoice(place.code, place.name, place.code in by_number or is_only) for place in fitting]
+
+
+def event_key(row: IncomingRow, place: str) -> str:
+    """Return what names the event of a row once for all.
+
+    A platform's order number is unique for good; elsewhere the row itself is, at its place.
+    """
+    if row.channel in ("wechat", "alipay") and row.reference:
+        return f"{row.channel}:{row.reference}"
+    return f"{place}:{row.line_hash}"
+
+
+class Judge:
+    """Judges the rows of one chunk; what they share is looked up once."""
+
+    def __init__(
+        self, session: Session, org_id: int, on: date, file: FileFacts, rows: Sequence[IncomingRow]
+    ) -> None:
+        """Look up what the rows may already be, and what words mean."""
+        self._session, self._org_id, self._on, self._file = session, org_id, on, file
+        self._places = load_places(session, org_id)
+        self._own_numbers = {place.number_hash: place.code for place in self._places if place.number_hash}
+        self._place = next((place for place in self._places if place.code == file.place), None)
+        self._purposes: PurposeBook = load_purposes(session, org_id, on)
+        self._booked = self._booked_hashes(rows)
+        self._events = self._known_events(rows)
+        self._alike = self._alike_gifts(rows)
+        self._gifts = self._gifts_by_reference([row.refund_of for row in rows])
+        self._in_file = file.references([row.reference for row in rows] + [row.refund_of for row in rows])
+
+    def _booked_hashes(self, rows: Sequence[IncomingRow]) -> set[str]:
+        """Return the row hashes that were booked at this place before."""
+        query = select(ImportRow.line_hash).where(
+            ImportRow.org_id == self._org_id,
+            ImportRow.place == self._file.place,
+            ImportRow.line_hash.in_({row.line_hash for row in rows}),
+            ImportRow.state == "booked",
+        )
+        return set(self._session.scalars(query)) if self._file.place else set()
+
+    def _known_events(self, rows: Sequence[IncomingRow]) -> set[str]:
+        """Return the events that are recorded already, however they came in."""
+        keys = {event_key(row, self._file.place) for row in rows}
+        gifts = select(Donation.event_key).where(
+            Donation.org_id == self._org_id, Donation.event_key.in_(keys)
+        )
+        refunds = select(Refund.event_key).where(Refund.org_id == self._org_id, Refund.event_key.in_(keys))
+        return set(self._session.scalars(gifts)) | set(self._session.scalars(refunds))
+
+    def _alike_gifts(self, rows: Sequence[IncomingRow]) -> dict[str, tuple[str, str]]:
+        """Return (day, amount, name) key → number and source form of a gift that has it."""
+        keys = {self._same_key(row) for row in rows} - {""}
+        found = self._session.execute(
+            select(Donation.same_key, Donation.public_no, Donation.source_form).where(
+                Donation.org_id == self._org_id, Donation.same_key.in_(keys)
+            )
+        )
+        return {row[0]: (row[1], row[2]) for row in found}
+
+    def _gifts_by_reference(self, references: Sequence[str]) -> dict[str, str]:
+        """Return order number → number of the gift recorded with it."""
+        wanted = {text[:80] for text in references if text}
+        found = self._session.execute(
+            select(Donation.reference, Donation.public_no).where(
+                Donation.org_id == self._org_id, Donation.reference.in_(wanted)
+            )
+        )
+        return dict(found.all())
+
+    def _same_key(self, row: IncomingRow) -> str:
+        day = row.booked_on or row.occurred_on
+        name = clean_line(row.counterparty_name, NAME_LIMIT)
+        return same_gift_key(day, row.amount_fen, name) if day and row.is_credit and name else ""
+
+    def judge(self, row: IncomingRow) -> Judgement:
+        """Return the verdict on one row."""
+        return self._broken(row) or self._known(row) or self._by_kind(row)
+
+    def _broken(self, row: IncomingRow) -> Judgement | None:
+        """Return the verdict on a row that cannot be booked as it stands."""
+        wrong = next((problem for problem in row.problems if problem.code not in NOTE_CODES), None)
+        if wrong is not None:
+            return Judgement("error", wrong.code, wrong.params)
+        day = row.booked_on or row.occurred_on
+        if day is None:
+            return Judgement("error", "row_date_missing")
+        if day > self._on:
+            return Judgement("error", "row_future", {"on": day.isoformat()})
+        if len(row.counterparty_name) > NAME_LIMIT:
+            values = {"count": len(row.counterparty_name), "limit": NAME_LIMIT}
+            return Judgement("error", "row_name_long", values)
+        return None
+
+    def _known(self, row: IncomingRow) -> Judgement | None:
+        """Return the verdict on a row that is surely in the books or in the file already."""
+        if row.line_hash in self._booked or event_key(row, self._file.place) in self._events:
+            return Judgement("booked", "row_booked")
+        first = self._in_file.get(row.reference)
+        is_order = row.channel in ("wechat", "alipay") and row.kind_hint == "payment"
+        if is_order and first is not None and first < row.row_no:
+            return Judgement("booked", "row_repeated", {"row": first})
+        return None
+
+    def _by_kind(self, row: IncomingRow) -> Judgement:
+        """Return the verdict by what the row seems to be."""
+        if row.kind_hint == "refund":
+            return self._refund(row)
+        if row.kind_hint == "transfer_back":
+            return self._returned(row)
+        if row.kind_hint == "settlement" and row.is_credit:
+            merchant = merchant_of(self._places, f"{row.counterparty_name} {row.summary} {row.remark}")
+            if merchant is None:
+                return Judgement("ask", "row_settlement_unknown")
+            return Judgement("settlement", target=merchant.code)
+        if row.kind_hint == "interest" and row.is_credit:
+            return Judgement("interest")
+        if row.kind_hint == "fee" and not row.is_credit:
+            return Judgement("fee")
+        if not row.is_credit:
+            return Judgement("other", "row_money_out")
+        return self._payment(row) if row.kind_hint == "payment" else Judgement("ask", "row_kind_unclear")
+
+    def _refund(self, row: IncomingRow) -> Judgement:
+        if not row.refund_of:
+            return Judgement("ask", "row_refund_doubtful")
+        number = self._gifts.get(row.refund_of)
+        if number is None and row.refund_of not in self._in_file:
+            return Judgement("ask", "row_refund_unmatched", {"reference": row.refund_of[:40]})
+        return Judgement("refund", target=number or f"#{self._in_file[row.refund_of]}")
+
+    def _returned(self, row: IncomingRow) -> Judgement:
+        day = row.booked_on or row.occurred_on
+        if not row.is_credit or day is None:
+            return Judgement("ask", "row_kind_unclear")
+        payment = find_payment(
+            self._session, self._org_id, place=self._file.place, amount_fen=row.amount_fen, on=day
+        )
+        if payment is None:
+            return Judgement("ask", "row_return_unmatched", {"days": 60})
+        return Judgement("returned", target=payment.number)
+
+    def _payment(self, row: IncomingRow) -> Judgement:
+        """Return the verdict on money in: a gift, or a question why it may not be one."""
+        own = self._own_numbers.get(sealed.keyed_hash(plain(row.counterparty_account)))
+        if row.counterparty_account and own:
+            return Judgement("other", "row_own_transfer", {"place": own})
+        alike = self._alike.get(self._same_key(row))
+        if alike is not None and alike[1] != self._file.form:
+            return Judgement("ask", "row_alike", {"gift": alike[0]})
+        if row.channel == "bank" and self._file.form != "donor_list":
+            doubt = self._bank_doubt(row)
+            if doubt is not None:
+                return doubt
+        return self._gift(row)
+
+    def _bank_doubt(self, row: IncomingRow) -> Judgement | None:
+        """Return why a bank transfer may not be a gift; a bank account takes other money too."""
+        words = f"{row.summary} {row.purpose} {row.remark}"
+        if _FINANCE.search(f"{row.counterparty_name} {words}"):
+            return Judgement("ask", "row_may_be_grant")
+        if found := _OTHER_WORDS.search(words):
+            return Judgement("ask", "row_may_not_be_gift", {"word": found[0]})
+        if _GIFT_WORDS.search(words):
+            return None
+        target = self._purposes.target_of(gift_words(row), self._place.id if self._place else None)
+        is_learned = target is not None and target.rule_id is not None
+        return None if is_learned else Judgement("ask", "row_unidentified")
+
+    def _gift(self, row: IncomingRow) -> Judgement:
+        target = self._purposes.target_of(gift_words(row), self._place.id if self._place else None)
+        if target is None:
+            return Judgement("new", "purpose_unclear", target="?")
+        name = target.fund if target.is_charter else f"{target.fund}/{target.earmark}"
+        return Judgement("new", target=name)
+
+
+def gift_words(row: IncomingRow) -> str:
+    """Return the giver's own words about a gift: what names a purpose, each once."""
+    parts = (row.fund_hint, row.purpose, row.remark)
+    return clean_line(" ".join(dict.fromkeys(part.strip() for part in parts if part.strip())), 400)
+
+
+def giver_name(row: IncomingRow) -> str:
+    """Return the giver's name; empty when the file says that there is none."""
+    name = clean_line(row.counterparty_name, NAME_LIMIT)
+    return "" if is_unnamed(name) else name
+
+
+def judge_rows(
+    session: Session, org_id: int, on: date, file: FileFacts, rows: Sequence[IncomingRow]
+) -> list[Judgement]:
+    """Return the verdicts on rows of one file, in order; see ``imports.kinds.Booker``."""
+    if not rows:
+        return []
+    judge = Judge(session, org_id, on, file, rows)
+    return [judge.judge(row) for row in rows]
