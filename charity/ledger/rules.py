@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from typing import Any
 
@@ -232,7 +232,7 @@ class DraftVoucher:
 
     def as_request(self) -> dict[str, Any]:
         """Return what identifies the request, for its hash."""
-        data = asdict(self)
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
         data["voucher_on"] = self.voucher_on.isoformat()
         data["month"] = self.month.code
         data["lines"] = [line.to_json() for line in self.lines]
