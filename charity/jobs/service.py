@@ -26,8 +26,7 @@ from charity.oplog.service import record
 log_rules.register_acts(
     {"jobs.enqueue": N_("Started a job"), "jobs.cancel": N_("Cancelled a job")},
 )
-log_rules.register_subjects({"job": N_("Job")})
-log_rules.register_labels({"done": N_("Steps done"), "total": N_("Steps in all")})
+log_rules.register_labels({"work": N_("Work"), "done": N_("Steps done"), "total": N_("Steps in all")})
 
 _kinds: dict[str, rules.Kind] = {}
 _load_actor: Callable[[Session, int, int, datetime], Actor | None] | None = None
@@ -89,6 +88,7 @@ def register_handler(
     wanted = rules.Kind(kind, title, handler, lane)
     if _kinds.setdefault(kind, wanted) != wanted:
         raise ValueError(f"two handlers for the jobs of kind {kind}")
+    log_rules.register_words("work", {kind: title})
 
 
 def kind_of(name: str) -> rules.Kind | None:
@@ -154,7 +154,7 @@ def enqueue(
     )
     session.add(job)
     session.flush()
-    record(session, actor=actor, act="jobs.enqueue", subject_kind="job", subject_no=kind)
+    record(session, actor=actor, act="jobs.enqueue", work=kind)
     return job
 
 
@@ -184,8 +184,7 @@ def cancel(session: Session, *, actor: Actor, job_id: int) -> Job:
         session,
         actor=actor,
         act="jobs.cancel",
-        subject_kind="job",
-        subject_no=job.kind,
+        work=job.kind,
         done=job.done,
         total=job.total,
     )

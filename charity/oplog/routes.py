@@ -85,6 +85,8 @@ def note_address() -> None:
 
 def _changes(details: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, value in details.items():
+        if value in ("", None, []):
+            continue
         label = translated(rules.LABELS[name]) if name in rules.LABELS else name
         if isinstance(value, dict):
             yield label, _value(name, value.get("old")), _value(name, value.get("new"))
