@@ -174,8 +174,8 @@ def people(fmt: str) -> ResponseReturnValue:
             FileColumn("username", _("Login name")),
             FileColumn("roles", _("Roles")),
             FileColumn("unit_name", pgettext("person", "Unit")),
-            FileColumn("from_on", _("First day"), "date"),
-            FileColumn("until_on", _("Last day"), "date"),
+            FileColumn("from_on", pgettext("person", "First day"), "date"),
+            FileColumn("until_on", pgettext("person", "Last day"), "date"),
         ]
         return exports([_PersonFile.of(row) for row in rows], columns, "people", fmt)
     return render("users/people.html", PeoplePage(wanted, rows))
