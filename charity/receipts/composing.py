@@ -1,0 +1,158 @@
+"""From a gift in the books to what its receipt says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy.orm import Session
+
+from charity.db import Actor
+from charity.documents.receipt import Allocation, ReceiptDocument
+from charity.documents.words import Language
+from charity.donations.models import Donation, Donor
+from charity.errors import refuse
+from charity.ledger.people import signer_names
+from charity.names import clean_line
+from charity.places.models import Org
+from charity.receipts.gift_lines import GiftPart, gift_lines, gift_parts
+from charity.receipts.rules import CHANNEL_TEXTS, NAMELESS
+
+#: Stands in fields of a preview that are given at issue only.
+UNSET = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Where issued documents are kept and what is printed on every one.
+
+    Attributes:
+        data_dir: the data folder.
+        public_url: address of the public pages; the QR code leads there.
+        is_demo: print 演示 across each page.
+    """
+
+    data_dir: Path
+    public_url: str
+    is_demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What the office may choose about a receipt.
+
+    Attributes:
+        language: of the fixed words.
+        title: how the donor asked to be named; empty for the name on record.
+        purpose: the donor's purpose; None for the words given with the gift.
+    """
+
+    language: str = "zh_Hans"
+    title: str = ""
+    purpose: str | None = None
+
+
+def org_url(org: Org, public_url: str) -> str:
+    """Return the address of an org's public pages, without a slash at the end."""
+    root = public_url.rstrip("/")
+    return root if org.is_default else f"{root}/{org.slug}"
+
+
+def donor_title(donor: Donor, language: str) -> tuple[str, bool]:
+    """Return how a donor is named on a receipt, and whether that names nobody.
+
+    Who asked to stay anonymous, or left no name, is 爱心人士 unless another title is asked for.
+    """
+    name = clean_line(donor.receipt_title or donor.name, 500)
+    if donor.kind == "anonymous" or not name or donor.publish_choice == "anonymous":
+        return NAMELESS[language], True
+    return name, False
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A receipt ready but for its number and codes.
+
+    Attributes:
+        document: what it will say; number, codes and address still :data:`UNSET`.
+        is_nameless: whether the donor is not named on it.
+        parts: where the gift stands in the books.
+    """
+
+    document: ReceiptDocument
+    is_nameless: bool
+    parts: tuple[GiftPart, ...]
+
+
+def compose(
+    session: Session, *, actor: Actor, donation: Donation, wording: Wording, on: date, press: Press
+) -> Composed:
+    """Return what the receipt of a gift says.
+
+    Args:
+        donation: a gift of the actor's org.
+        wording: what the office chose.
+        on: the day of issue.
+
+    Raises:
+        Refused: ``receipt_gift_unposted``: no income line of it stands in the books.
+    """
+    lines = gift_lines(session, actor.org_id, [donation.id]).get(donation.id, [])
+    parts = gift_parts(session, actor.org_id, lines)
+    if not parts:
+        raise refuse("receipt_gift_unposted", gift=donation.public_no)
+    org = session.get_one(Org, donation.org_id)
+    own = session.get_one(Donor, (donation.org_id, donation.donor_id))
+    donor = own if own.root_id == own.id else session.get_one(Donor, (donation.org_id, own.root_id))
+    title, is_nameless = donor_title(donor, wording.language)
+    if asked := clean_line(wording.title, 501):
+        title, is_nameless = asked, asked == NAMELESS[wording.language]
+    purpose = donation.stated_purpose if wording.purpose is None else wording.purpose
+    document = ReceiptDocument(
+        language=cast(Language, wording.language),
+        org_name=org.name_en if wording.language == "en" and org.name_en else org.name,
+        receipt_number=UNSET,
+        check_code=UNSET,
+        verify_url=org_url(org, press.public_url),
+        donor_title=title,
+        amount_fen=sum(part.amount_fen for part in parts),
+        kind="money",
+        received_on=donation.received_on,
+        channel=CHANNEL_TEXTS[wording.language][donation.channel],
+        handler=clean_line(actor.name, 30),
+        reviewer=clean_line(_reviewer(session, parts), 30),
+        issued_on=on,
+        purpose=clean_line(purpose, 401),
+        allocations=tuple(_allocation(part, wording.language) for part in parts),
+        is_demo=press.is_demo or org.is_demo,
+    )
+    return Composed(document, is_nameless, tuple(parts))
+
+
+def _reviewer(session: Session, parts: Sequence[GiftPart]) -> str:
+    """Return who checked the gift's voucher, or posted it where a rule had been approved for it."""
+    line = parts[0].line
+    checker = line.reviewer_id if line.reviewer_id is not None else line.poster_id
+    return signer_names(session, [checker]).get(checker, UNSET)
+
+
+def _allocation(part: GiftPart, language: str) -> Allocation:
+    """Return a part as printed."""
+    name = part.fund_name_en if language == "en" and part.fund_name_en else part.fund_name
+    return Allocation(part.fund_code, name, part.earmark_name, part.amount_fen, part.line.voucher_number)
+
+
+def number_it(
+    document: ReceiptDocument, *, number: str, check_code: str, verify_url: str, replaces_number: str
+) -> ReceiptDocument:
+    """Return the document with what is given at issue only."""
+    return replace(
+        document,
+        receipt_number=number,
+        check_code=check_code,
+        verify_url=verify_url,
+        replaces_number=replaces_number,
+    )

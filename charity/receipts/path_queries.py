@@ -1,0 +1,231 @@
+"""What the public learns of a receipt: that it is genuine, and the path of its money.
+
+Rows are built from a short list of fields; none holds a name, a purpose in the donor's own
+words, or an inner key. A number that is unknown and a code that does not fit go the same
+way, so that nobody learns which numbers exist.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from charity.db import sum_of
+from charity.donations.models import Donation
+from charity.ids import fold_code
+from charity.ledger.models import Account
+from charity.ledger.reading import read_voucher
+from charity.ledger.sealed_models import Voucher, VoucherLine
+from charity.proofs.queries import inclusion_of, openings
+from charity.receipts.gift_lines import GiftPart, gift_lines, gift_parts
+from charity.receipts.models import Receipt
+from charity.receipts.rules import CHECK_CODE_LENGTH, SMALL_CELL, fold_number, fold_verify_code
+
+#: Fields of the own line laid open in its proof: what the donor knows anyway. The party is
+#: not among them, so the file can be handed on without naming anybody.
+OPENED = ("date", "summary", "account", "amount", "fund", "earmark")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the verify page says.
+
+    Attributes:
+        state: ``issued``, ``void`` or ``unknown``; then nothing else is said.
+        replaced_by: number of the receipt issued in place of a void one; may be empty.
+    """
+
+    state: str
+    number: str = ""
+    issued_on: date | None = None
+    amount_fen: int = 0
+    voided_on: date | None = None
+    replaced_by: str = ""
+
+
+def verify(session: Session, org_id: int, code: str) -> Verdict:
+    """Return whether a receipt of this org carries a code, and its state.
+
+    Args:
+        code: as typed or scanned; folded here.
+    """
+    receipt = session.scalar(
+        select(Receipt).where(Receipt.org_id == org_id, Receipt.verify_code == fold_verify_code(code))
+    )
+    # Asked in every case, so that an unknown code takes the same way.
+    later = session.scalar(
+        select(Receipt.number)
+        .where(Receipt.org_id == org_id, Receipt.reissued_from_id == (receipt.id if receipt else 0))
+        .order_by(Receipt.id.desc())
+        .limit(1)
+    )
+    if receipt is None:
+        return Verdict("unknown")
+    return Verdict(
+        state=receipt.state,
+        number=receipt.number,
+        issued_on=receipt.issued_on,
+        amount_fen=receipt.amount_fen,
+        voided_on=receipt.voided_at.date() if receipt.voided_at else None,
+        replaced_by=later or "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PathPart:
+    """One part of a gift on its way; amounts in fen.
+
+    Attributes:
+        position: 1, 2, 3 …; names its proof.
+        voucher, booked_on: where it was booked; links the public voucher number.
+        spent_fen: what the fund and purpose paid out since that day; None when so few
+            payments were made that the sum would tell of a person.
+        spent_until: the day of the last of them; None for none.
+        is_proven: whether a published checkpoint holds its line.
+    """
+
+    position: int
+    fund_code: str
+    fund_name: str
+    fund_name_en: str
+    purpose: str
+    amount_fen: int
+    voucher: str
+    booked_on: date
+    spent_fen: int | None
+    spent_until: date | None
+    is_proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PathCard:
+    """The path of a gift as its receipt's holder sees it."""
+
+    number: str
+    state: str
+    issued_on: date
+    amount_fen: int
+    received_on: date
+    parts: tuple[PathPart, ...]
+
+    @property
+    def books_fen(self) -> int:
+        """Return what the books hold of the gift now."""
+        return sum(part.amount_fen for part in self.parts)
+
+
+def _match(session: Session, org_id: int, number: str, check_code: str) -> Receipt | None:
+    """Return the receipt both fit; the way is the same for no number and for a wrong code."""
+    receipt = session.scalar(
+        select(Receipt).where(Receipt.org_id == org_id, Receipt.number == fold_number(number))
+    )
+    stored = receipt.check_code if receipt else "0" * CHECK_CODE_LENGTH
+    given = fold_code(check_code)[:CHECK_CODE_LENGTH].ljust(CHECK_CODE_LENGTH)
+    # Without a receipt the comparison could be met by ten noughts, hence both conditions.
+    fits = hmac.compare_digest(stored.encode(), given.encode("utf-8", "replace"))
+    return receipt if fits and receipt is not None else None
+
+
+def _parts(session: Session, org_id: int, receipt: Receipt) -> list[GiftPart]:
+    lines = gift_lines(session, org_id, [receipt.donation_id]).get(receipt.donation_id, [])
+    return gift_parts(session, org_id, lines)
+
+
+def look_up(session: Session, org_id: int, number: str, check_code: str) -> PathCard | None:
+    """Return the path of the gift behind a receipt; None unless number and check code fit.
+
+    Args:
+        number: as typed.
+        check_code: the ten characters, as typed.
+    """
+    receipt = _match(session, org_id, number, check_code)
+    if receipt is None:
+        return None
+    received_on = session.scalar(
+        select(Donation.received_on).where(Donation.org_id == org_id, Donation.id == receipt.donation_id)
+    )
+    parts = _parts(session, org_id, receipt)
+    return PathCard(
+        number=receipt.number,
+        state=receipt.state,
+        issued_on=receipt.issued_on,
+        amount_fen=receipt.amount_fen,
+        received_on=received_on or receipt.issued_on,
+        parts=tuple(_path(session, org_id, position, part) for position, part in enumerate(parts, 1)),
+    )
+
+
+def _path(session: Session, org_id: int, position: int, part: GiftPart) -> PathPart:
+    """Return one part with what its purse has paid out since."""
+    spent_fen, spent_until = spent_since(
+        session, org_id, part.line.fund_id, part.line.earmark_id, part.line.voucher_on
+    )
+    proof = inclusion_of(session, org_id, part.line.voucher_id, part.line.line_no)
+    return PathPart(
+        position=position,
+        fund_code=part.fund_code,
+        fund_name=part.fund_name,
+        fund_name_en=part.fund_name_en,
+        purpose=part.earmark_name,
+        amount_fen=part.amount_fen,
+        voucher=part.line.voucher_number,
+        booked_on=part.line.voucher_on,
+        spent_fen=spent_fen,
+        spent_until=spent_until,
+        is_proven=proof is not None,
+    )
+
+
+def spent_since(
+    session: Session, org_id: int, fund_id: int, earmark_id: int, from_on: date
+) -> tuple[int | None, date | None]:
+    """Return what a fund and purpose spent from a day on, in fen, and the last day of spending.
+
+    Closing vouchers only carry sums on and are left out. The sum is None while fewer than
+    ``SMALL_CELL`` lines make it up.
+    """
+    net = VoucherLine.debit_fen - VoucherLine.credit_fen
+    count, total, last = session.execute(
+        select(func.count(), sum_of(net), func.max(VoucherLine.voucher_on))
+        .select_from(VoucherLine)
+        .join(Account, Account.id == VoucherLine.account_id)
+        .join(Voucher, (Voucher.org_id == VoucherLine.org_id) & (Voucher.id == VoucherLine.voucher_id))
+        .where(
+            VoucherLine.org_id == org_id,
+            VoucherLine.fund_id == fund_id,
+            VoucherLine.earmark_id == earmark_id,
+            VoucherLine.voucher_on >= from_on,
+            Account.kind == "expense",
+            Voucher.kind.not_in(("closing", "opening")),
+        )
+    ).one()
+    if not count:
+        return 0, None
+    return (int(total) if count >= SMALL_CELL else None), last
+
+
+def proof_of(
+    session: Session, org_id: int, number: str, check_code: str, position: int
+) -> dict[str, object] | None:
+    """Return the proof of one's own line as ``verify.py`` reads it, its known fields laid open.
+
+    Args:
+        position: the part, from 1.
+
+    Returns:
+        None unless number and code fit, and a published checkpoint holds the line.
+    """
+    receipt = _match(session, org_id, number, check_code)
+    parts = _parts(session, org_id, receipt) if receipt else []
+    if receipt is None or not 1 <= position <= len(parts):
+        return None
+    line = parts[position - 1].line
+    bundle = inclusion_of(session, org_id, line.voucher_id, line.line_no)
+    if bundle is None:
+        return None
+    opened = openings(read_voucher(session, org_id, line.voucher_id), line.line_no, OPENED)
+    return bundle.as_json() | {"openings": [[each.field, each.value, each.salt] for each in opened]}
