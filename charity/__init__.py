@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
 
     settings = settings or load_settings()
     fonts.use_fallback(settings.fallback_font)
-    sealed.configure(settings.field_key)
+    sealed.configure(settings.field_key, settings.retired_field_keys)
     app = _bare_app(settings)
     app.config["CLOCK"] = clock or system_clock
     _add_database(app, settings)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -265,6 +266,19 @@ def worker_command() -> None:
         stop.set()
 
 
+@click.command("reseal")
+def reseal_command() -> None:
+    """Seal every sensitive field under the newest key, after CHARITY_FIELD_KEY was changed."""
+    from charity.db import Base
+    from charity.sealed import reseal
+
+    done = 0
+    for table in Base.metadata.sorted_tables:
+        while count := transact(partial(reseal, table=table)):
+            done += count
+    click.echo(f"{done} rows sealed anew.")
+
+
 def register(app: Flask) -> None:
     """Give the app its commands."""
     for command in (
@@ -275,6 +289,7 @@ def register(app: Flask) -> None:
         vouchers_group,
         import_command,
         worker_command,
+        reseal_command,
     ):
         app.cli.add_command(command)
 

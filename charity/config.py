@@ -36,6 +36,7 @@ class Settings:
         owner_url: URL of the owner role, used for migrations only.
         secret_key: signs sessions and links.
         field_key: 32 bytes that encrypt sensitive fields and key their hashes.
+        retired_field_keys: earlier field keys, newest first; they open, but no longer seal.
         sign_key: 32-byte seed of the Ed25519 key that signs checkpoints.
         public_url: address of the public pages; decides cookie security and QR addresses.
         trusted_proxies: how many proxies in front are trusted for the client address.
@@ -54,6 +55,7 @@ class Settings:
     secret_key: str = field(repr=False)
     field_key: bytes = field(repr=False)
     sign_key: bytes = field(repr=False)
+    retired_field_keys: tuple[bytes, ...] = field(default=(), repr=False)
     public_url: str = "http://127.0.0.1:5000"
     trusted_proxies: int = 0
     environment: str = "production"
@@ -101,6 +103,23 @@ def _key(environ: dict[str, str], name: str, data_dir: Path, may_make: bool) -> 
     return bytes.fromhex(path.read_text().strip())
 
 
+def _retired_keys(text: str) -> tuple[bytes, ...]:
+    """Return the keys of a list parted by commas.
+
+    Raises:
+        UnsafeSettings: one of them is not 32 bytes in hexadecimal.
+    """
+    try:
+        keys = tuple(bytes.fromhex(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        keys = (b"",)
+    if any(len(key) != 32 for key in keys):
+        raise UnsafeSettings(
+            "CHARITY_RETIRED_FIELD_KEYS holds keys of 64 hexadecimal digits, parted by commas."
+        )
+    return keys
+
+
 def load_settings(environ: dict[str, str] | None = None) -> Settings:
     """Return the settings of this process.
 
@@ -129,6 +148,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         owner_url=owner,
         secret_key=_key(values, "CHARITY_SECRET_KEY", data_dir, may_make).hex(),
         field_key=_key(values, "CHARITY_FIELD_KEY", data_dir, may_make),
+        retired_field_keys=_retired_keys(values.get("CHARITY_RETIRED_FIELD_KEYS", "")),
         sign_key=_key(values, "CHARITY_SIGN_KEY", data_dir, may_make),
         public_url=values.get("PUBLIC_URL", "http://127.0.0.1:5000").rstrip("/"),
         trusted_proxies=int(values.get("TRUSTED_PROXIES", "0")),
