@@ -1,0 +1,5 @@
+"""An invented federation with a believable year, made through the same services as real books.
+
+No real city, person or body: whatever resembles one is chance. The same seed and date
+give the same books.
+"""

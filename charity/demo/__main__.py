@@ -1,0 +1,74 @@
+"""``python -m charity.demo --data DIR [--fresh]``: make the demo's database and data if absent."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from charity import sealed
+from charity.config import load_settings, system_clock
+from charity.demo.cast import STAFF
+from charity.demo.founding import PASSWORD
+from charity.periods import business_date
+
+
+def main() -> None:
+    """Make the demo and say who may sign in."""
+    parser = argparse.ArgumentParser(prog="python -m charity.demo", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the demo")
+    parser.add_argument("--fresh", action="store_true", help="throw the data away and begin anew")
+    options = parser.parse_args()
+    if options.fresh and options.data.exists():
+        shutil.rmtree(options.data)
+    os.environ["CHARITY_ENV"] = "demo"
+    os.environ["CHARITY_DATA"] = str(options.data.resolve())
+    done = options.data / "demo.done"
+    if not done.exists():
+        _make(options.data)
+        done.write_text("The demo's books are complete.\n")
+    _tell()
+
+
+def _make(data_dir: Path) -> None:
+    """Make database and books anew; what an interrupted run left is thrown away."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import Session
+
+    from charity import schema
+    from charity.db import prepare_engine
+    from charity.demo.seed import seed_demo
+    from charity.users.passwords import passwords_for
+
+    for left in data_dir.glob("charity.db*"):
+        left.unlink()
+    settings = load_settings()
+    sealed.configure(settings.field_key)
+    print("Making a year of an invented federation …", flush=True)  # noqa: T201
+    began = time.monotonic()
+    schema.upgrade(settings)
+    engine = create_engine(settings.database_url)
+    prepare_engine(engine)
+    with Session(engine) as session:
+        today = business_date(system_clock(), settings.zone)
+        seed_demo(session, today=today, data_dir=settings.data_dir, passwords=passwords_for("demo"))
+    engine.dispose()
+    print(f"Done in {time.monotonic() - began:.0f} s.", flush=True)  # noqa: T201
+
+
+def _tell() -> None:
+    """Print the sign-ins with their roles."""
+    from charity.users.rules import ROLES
+
+    lines = [f"Sign-ins of the demo; the password of each is: {PASSWORD}", ""]
+    for person in STAFF:
+        roles = ", ".join(ROLES[role].label for role in person.roles)
+        lines.append(f"  {person.username:<18}{person.name:<6}{roles}  ({person.org})")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
