@@ -99,8 +99,13 @@ def read_identifier(kind: str, text: str) -> tuple[Identifier | None, list[Probl
 
 
 def sort_credential(text: str) -> str:
-    """Return which kind a credential is by its look: ``credit_code`` or ``id_number``."""
+    """Return which kind a credential is: ``credit_code`` or ``id_number``.
+
+    One identity number in 31 also passes the other check, so the birthday decides first.
+    """
     compact = plain(text)
+    if _read_id_number(compact) is not None:
+        return "id_number"
     return "credit_code" if len(compact) == 18 and uscc.is_valid(compact) else "id_number"
 
 
