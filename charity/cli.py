@@ -8,6 +8,7 @@ stands in docs/cli.md.
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from dataclasses import asdict
 from functools import partial
@@ -255,15 +256,14 @@ def import_command(path: Path, dry_run: bool, username: str, org: str, as_json: 
 
 @click.command("worker")
 def worker_command() -> None:
-    """Carry out jobs until stopped."""
+    """Carry out jobs until stopped; the one under way ends its step and goes back to the queue."""
     from charity.jobs.worker import run_worker
 
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     stop = threading.Event()
-    try:
-        run_worker(app, stop)
-    except KeyboardInterrupt:
-        stop.set()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    run_worker(app, stop)
 
 
 @click.command("reseal")

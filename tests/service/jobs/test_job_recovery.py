@@ -22,6 +22,7 @@ from charity.jobs.models import Job
 from charity.oplog.service import record
 
 if TYPE_CHECKING:
+    from charity.config import Settings
     from tests.conftest import Clock
     from tests.service.jobs.conftest import Bench
 
@@ -268,6 +269,48 @@ def test_a_job_survives_kill_9_in_the_middle_of_a_chunk(session: Session, clock:
     assert bench.worker().run_one()
     assert (bench.row(job_id).state, bench.row(job_id).tries) == ("done", 2)
     assert bench.steps() == ["1", "2", "3"]
+
+
+_STOPPED = """
+import sys
+from charity import cli, create_app
+from charity.db import Actor
+from charity.jobs import service
+
+def count(context):
+    print("ready", flush=True)
+    while True:
+        context.progress(1)
+
+service.register_handler("testing.count", count, title="Count to three")
+app = create_app()
+with app.app_context():
+    cli.worker_command.callback()
+"""
+
+
+def test_a_worker_that_is_told_to_stop_gives_its_job_back(bench: Bench, settings: Settings) -> None:
+    bench.handle("testing.count")(lambda context: None)
+    job_id = bench.start("testing.count")
+    bench.session.close()
+    root = str(Path(__file__).resolve().parents[3])
+    environ = {
+        **os.environ,
+        "PYTHONPATH": root,
+        "CHARITY_ENV": "test",
+        "CHARITY_DATA": str(settings.data_dir),
+        "DATABASE_URL": settings.database_url,
+        "CHARITY_SECRET_KEY": settings.secret_key,
+        "CHARITY_FIELD_KEY": settings.field_key.hex(),
+        "CHARITY_SIGN_KEY": settings.sign_key.hex(),
+    }
+    command = [sys.executable, "-c", _STOPPED]
+    with subprocess.Popen(command, cwd=root, env=environ, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    job = bench.row(job_id)
+    assert (job.state, job.done, job.tries) == ("queued", 1, 0)
 
 
 def test_many_workers_do_each_job_once(session: Session, bench: Bench) -> None:
