@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,7 +81,9 @@ class LogPage:
 @blueprint.before_app_request
 def note_address() -> None:
     """Leave the client's address where entries of this request take it from."""
-    db.session().info[ADDRESS] = client_address()
+    # A request through a local socket has none that can be read; its entries go without.
+    with suppress(ValueError):
+        db.session().info[ADDRESS] = client_address()
 
 
 def _changes(details: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
