@@ -98,8 +98,7 @@ def leaf_bytes(place: Mapping[str, str | int], commitments: bytes) -> bytes:
         commitments: what :func:`commit_line` gave.
     """
     head = "charity-line/v{v} {org} {month} {word} {number} {line}/{lines}".format(v=VERSION, **place)
-    body = [commitments[i : i + HASH_BYTES].hex() for i in range(0, len(commitments), HASH_BYTES)]
-    return "\n".join([head, *body, ""]).encode()
+    return f"{head}\n{commitments.hex(chr(10), HASH_BYTES)}\n".encode()
 
 
 def differing_fields(line_salt: bytes, values: Sequence[str], commitments: bytes) -> list[str]:
