@@ -25,7 +25,8 @@ from charity.jobs.service import enqueue, register_handler
 from charity.names import clean_line
 from charity.oplog.rules import register_acts, register_labels
 from charity.oplog.service import record
-from charity.receipts.composing import Press, Wording
+from charity.places.models import Org
+from charity.receipts.composing import Press, Wording, org_url
 from charity.receipts.handing import log_print, original_bytes
 from charity.receipts.models import Receipt, ReceiptBatch
 from charity.receipts.rules import check_batch, check_language
@@ -129,13 +130,17 @@ def issue_job(run: Run, order: Order, press: Press) -> dict[str, Any]:
             return _issue_chunk(session, run.actor(session), order, chunk, press)
 
         left_out += run.transact(work, done=start + len(chunk), total=len(ids) + 1)
-    issued = run.transact(
-        lambda session: _finish(session, run.actor(session), order, left_out, press), done=len(ids) + 1
+    issued, root = run.transact(
+        lambda session: (
+            _finish(session, run.actor(session), order, left_out, press),
+            org_url(session.get_one(Org, run.org_id), ""),
+        ),
+        done=len(ids) + 1,
     )
     return {
         "text": N_("%(issued)s receipts were issued; %(left)s gifts were left out."),
         "params": {"issued": issued, "left": len(left_out)},
-        "batch": order.batch_no,
+        "url": f"{root}/office/receipts/batches/{order.batch_no}",
     }
 
 

@@ -46,12 +46,10 @@ def _each(session: Session, org_id: int) -> Iterator[list[Receipt]]:
 
 def check_numbers(session: Session, org_id: int) -> list[Finding]:
     """Find numbers that are missing, too many, or do not agree with the counter."""
-    last = dict(
+    last: dict[int, int] = dict(
         session.execute(
             select(ReceiptCounter.year, ReceiptCounter.last_no).where(ReceiptCounter.org_id == org_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     seen: dict[int, int] = defaultdict(int)
     found: list[Finding] = []

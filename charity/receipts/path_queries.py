@@ -20,6 +20,7 @@ from charity.ids import fold_code
 from charity.ledger.models import Account
 from charity.ledger.reading import read_voucher
 from charity.ledger.sealed_models import Voucher, VoucherLine
+from charity.periods import business_date
 from charity.proofs.queries import inclusion_of, openings
 from charity.receipts.gift_lines import GiftPart, gift_lines, gift_parts
 from charity.receipts.models import Receipt
@@ -70,7 +71,7 @@ def verify(session: Session, org_id: int, code: str) -> Verdict:
         number=receipt.number,
         issued_on=receipt.issued_on,
         amount_fen=receipt.amount_fen,
-        voided_on=receipt.voided_at.date() if receipt.voided_at else None,
+        voided_on=business_date(receipt.voided_at) if receipt.voided_at else None,
         replaced_by=later or "",
     )
 

@@ -1,4 +1,4 @@
-"""Reads of the office: receipts, gifts without one, official invoices, batches.
+"""Reads of the office: receipts, gifts without one, batches.
 
 Reads → frozen dataclasses. The donor's name stands in office rows only; public rows are
 made in ``path_queries`` and hold none.
@@ -20,7 +20,7 @@ from charity.ledger.models import Account
 from charity.ledger.sealed_models import VoucherLine
 from charity.names import fold_text
 from charity.receipts.gift_lines import INCOME_ACCOUNTS, gift_lines, net_fen
-from charity.receipts.models import Invoice, Receipt, ReceiptBatch, ReceiptPrint
+from charity.receipts.models import Receipt, ReceiptBatch, ReceiptPrint
 from charity.receipts.rules import fold_number
 
 #: Rows of a page, and of a file.
@@ -62,12 +62,12 @@ class ReceiptRow:
     sequence: int
 
 
-def _like(text: str) -> str:
+def like_pattern(text: str) -> str:
     """Return a pattern that finds a text anywhere."""
     return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
-def _found(query: Select[Any], wanted: ReceiptFilter) -> Select[Any]:
+def _found(query: Select[*tuple[Any, ...]], wanted: ReceiptFilter) -> Select[*tuple[Any, ...]]:
     """Return the query with the filter's conditions."""
     if wanted.state:
         query = query.where(Receipt.state == wanted.state)
@@ -76,7 +76,7 @@ def _found(query: Select[Any], wanted: ReceiptFilter) -> Select[Any]:
     if wanted.until_on:
         query = query.where(Receipt.issued_on <= wanted.until_on)
     if wanted.text:
-        name = Donor.search_text.like(_like(fold_text(wanted.text)), escape="\\")
+        name = Donor.search_text.like(like_pattern(fold_text(wanted.text)), escape="\\")
         query = query.where(
             or_(
                 Receipt.number == fold_number(wanted.text),
@@ -242,7 +242,7 @@ class GiftRow:
         return self.age_days > LATE_DAYS
 
 
-def _gift_rows(session: Session, org_id: int, query: Select[Any], today: date) -> list[GiftRow]:
+def _gift_rows(session: Session, org_id: int, query: Select[*tuple[Any, ...]], today: date) -> list[GiftRow]:
     """Return gifts of a query with what the books hold of them."""
     rows = session.execute(query).all()
     lines = gift_lines(session, org_id, [gift.id for gift, _ in rows])
@@ -262,7 +262,7 @@ def _gift_rows(session: Session, org_id: int, query: Select[Any], today: date) -
     ]
 
 
-def _gifts(org_id: int, *conditions: ColumnElement[bool]) -> Select[Any]:
+def _gifts(org_id: int, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Return the query of gifts with their donors' names."""
     root = aliased(Donor)
     return (
@@ -309,6 +309,11 @@ class AgeFigure:
     until_days: int | None
     count: int
     amount_fen: int
+
+    @property
+    def over_days(self) -> int:
+        """Return the days which gifts of the oldest class are over."""
+        return self.from_days - 1
 
 
 #: Days at which a new class of age begins.
@@ -408,108 +413,3 @@ def find_batch(session: Session, org_id: int, public_no: str) -> BatchPage | Non
         made_by_name=batch.made_by_name,
         made_at=batch.made_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceRow:
-    """One official invoice of the register; the amount in fen, negative on a red one.
-
-    Attributes:
-        red_of: code and number of the one it takes back; empty for none.
-        reddened_by: code and number of the one that took it back; empty for none.
-        gift_fen: amount of the gift it was made out for.
-    """
-
-    id: int
-    invoice_code: str
-    invoice_number: str
-    check_code: str
-    issued_on: date
-    amount_fen: int
-    state: str
-    gift: str
-    gift_fen: int
-    red_of: str
-    reddened_by: str
-    registered_by_name: str
-    void_reason: str
-
-
-def _invoices(org_id: int) -> Select[Any]:
-    """Return the query of invoices with their gifts and red counterparts."""
-    old, red = aliased(Invoice), aliased(Invoice)
-    return (
-        select(
-            Invoice,
-            Donation.public_no,
-            Donation.amount_fen,
-            old.invoice_code + " " + old.invoice_number,
-            red.invoice_code + " " + red.invoice_number,
-        )
-        .join(Donation, (Donation.org_id == Invoice.org_id) & (Donation.id == Invoice.donation_id))
-        .outerjoin(old, (old.org_id == Invoice.org_id) & (old.id == Invoice.red_of_id))
-        .outerjoin(red, (red.org_id == Invoice.org_id) & (red.red_of_id == Invoice.id))
-        .where(Invoice.org_id == org_id)
-    )
-
-
-def _invoice_row(row: Any) -> InvoiceRow:
-    """Return an invoice as a row of the register."""
-    invoice, gift, gift_fen, red_of, reddened_by = row
-    return InvoiceRow(
-        id=invoice.id,
-        invoice_code=invoice.invoice_code,
-        invoice_number=invoice.invoice_number,
-        check_code=invoice.check_code,
-        issued_on=invoice.issued_on,
-        amount_fen=invoice.amount_fen,
-        state=invoice.state,
-        gift=gift,
-        gift_fen=gift_fen,
-        red_of=red_of or "",
-        reddened_by=reddened_by or "",
-        registered_by_name=invoice.registered_by_name,
-        void_reason=invoice.void_reason,
-    )
-
-
-def list_invoices(
-    session: Session,
-    org_id: int,
-    *,
-    text: str = "",
-    state: str = "",
-    before: int | None = None,
-    limit: int = PAGE_ROWS,
-) -> list[InvoiceRow]:
-    """Return the register, last registered first.
-
-    Args:
-        text: part of the number, or the number of the gift; empty for all.
-        state: a key of ``rules.INVOICE_STATES``; empty for all.
-        before: key of the last row of the page before.
-    """
-    query = _invoices(org_id)
-    if text:
-        pattern = _like(text.strip())
-        query = query.where(
-            or_(Invoice.invoice_number.like(pattern, escape="\\"), Donation.public_no == text.upper())
-        )
-    if state:
-        query = query.where(Invoice.state == state)
-    if before is not None:
-        query = query.where(Invoice.id < before)
-    return [_invoice_row(row) for row in session.execute(query.order_by(Invoice.id.desc()).limit(limit))]
-
-
-def find_invoice(session: Session, org_id: int, code: str, number: str) -> InvoiceRow | None:
-    """Return one invoice by code and number; None when there is none."""
-    query = _invoices(org_id).where(Invoice.invoice_code == code, Invoice.invoice_number == number)
-    row = session.execute(query).first()
-    return _invoice_row(row) if row is not None else None
-
-
-def invoices_of_gift(session: Session, org_id: int, donation_id: int) -> list[InvoiceRow]:
-    """Return the official invoices of one gift, first registered first."""
-    query = _invoices(org_id).where(Invoice.donation_id == donation_id).order_by(Invoice.id)
-    return [_invoice_row(row) for row in session.execute(query)]
