@@ -251,7 +251,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     from charity.db import db
     from tests.support.demo import make_demo
 
-    app = make_demo(tmp_path_factory.mktemp("demo"))
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    app = make_demo(shared, base / "demo-copy")
     yield app
     with app.app_context():
         db.session.remove()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -9,10 +11,11 @@ from werkzeug.routing import Rule
 from werkzeug.routing.converters import NumberConverter
 from werkzeug.test import TestResponse
 
-from charity.users.rules import ROLES
+from charity.users.rules import PERMISSIONS, ROLES
 from charity.web.access import Access, access_of
 from tests.builders import client_as
 from tests.contracts import access_table
+from tests.support import source
 
 VISITOR = "visitor"
 COLUMNS = (VISITOR, *ROLES)
@@ -48,6 +51,16 @@ def test_the_table_says_what_the_endpoints_declare(app: Flask) -> None:
 def test_every_page_may_be_opened_by_somebody() -> None:
     """A permission that no role holds is a page that nobody can use."""
     assert [endpoint for endpoint, marks in access_table.rows().items() if "+" not in marks] == []
+
+
+def test_every_permission_asked_for_is_known() -> None:
+    asked = {
+        code
+        for path in source.package_files()
+        for code in re.findall(r"(?:permission_required\(|\.may\()\s*\"([\w.]+)\"", source.text(path))
+    }
+    assert len(asked) > 10
+    assert sorted(asked - set(PERMISSIONS)) == []
 
 
 def addresses(app: Flask) -> list[tuple[str, str, str]]:
