@@ -48,6 +48,13 @@ PROBLEMS = register(
         "correction_empty": N_("The new amounts are the old ones; there is nothing to correct."),
         "correction_period": N_("No open month holds %(on)s; open it first."),
         "correction_closing": N_("Opening and closing vouchers are not corrected; correct what they carry."),
+        "correction_of_difference": N_(
+            "%(number)s is itself a difference; correct the voucher it belongs to once more."
+        ),
+        "correction_stale": N_(
+            "%(number)s of %(month)s was corrected meanwhile, and this draft no longer fits what is left. "
+            "Discard it and prepare the correction anew."
+        ),
         "incident_unknown": N_("There is no such open incident."),
     }
 )
@@ -60,6 +67,34 @@ class Remainder:
 
     line: DraftLine
     fen: int
+
+
+def check_targets(session: Session, org_id: int, drafts: Sequence[DraftVoucher]) -> list[Problem]:
+    """Return the first correction that no longer fits what is left of its voucher.
+
+    A draft may wait while another correction of the same voucher is posted. What is left
+    stays at zero or above on every line; a reversal leaves nothing.
+
+    Args:
+        drafts: about to be posted, in the order of their numbers.
+    """
+    kept: dict[int, tuple[PostedRecord, dict[DraftLine, int]]] = {}
+    for draft in drafts:
+        target_id = draft.reverses_id or draft.corrects_id
+        if target_id is None:
+            continue
+        if target_id not in kept:
+            original = read_voucher(session, org_id, target_id)
+            parts = remainder(session, org_id, original)
+            kept[target_id] = original, {_key(part.line): part.fen for part in parts}
+        original, left = kept[target_id]
+        for line in draft.lines:
+            if not line.is_retag:
+                left[_key(line)] = left.get(_key(line), 0) + line.debit_fen + line.credit_fen
+        if any(left.values()) if draft.reverses_id is not None else min(left.values()) < 0:
+            values = {"number": original.number_text, "month": original.month}
+            return [Problem("correction_stale", values)]
+    return []
 
 
 def _key(line: DraftLine) -> DraftLine:
@@ -88,14 +123,22 @@ def remainder(session: Session, org_id: int, original: PostedRecord) -> list[Rem
     return [Remainder(first[key], fen) for key, fen in left.items()]
 
 
-def _target(session: Session, actor: Actor, voucher_id: int, on: date) -> PostedRecord:
-    """Return the voucher to be corrected, or refuse it."""
+def correctable_voucher(session: Session, actor: Actor, voucher_id: int, on: date) -> PostedRecord:
+    """Return the voucher to be corrected on a day, or refuse it.
+
+    Raises:
+        Refused: ``voucher_unknown``, ``correction_closing``, ``red_not_reversed``,
+            ``correction_of_difference``, ``correction_prior_year``, ``voucher_reversed``.
+    """
     original = read_voucher(session, actor.org_id, voucher_id)
     header = original.header
     if header["kind"] in ("opening", "closing"):
         raise refuse("correction_closing")
     if header["colour"] == "red":
         raise refuse("red_not_reversed", number=original.number_text)
+    if header["corrects_id"] is not None:
+        # Its original's remainder counts it already; taken back alone it would count twice.
+        raise refuse("correction_of_difference", number=original.number_text)
     if header["voucher_on"].year != on.year and not _is_month13(
         session, actor.org_id, header["voucher_on"].year
     ):
@@ -165,7 +208,7 @@ def reverse_voucher(
         Refused: ``red_not_reversed``, ``voucher_reversed``, ``correction_prior_year``,
             ``correction_period``, ``correction_closing``.
     """
-    original = _target(session, actor, voucher_id, on)
+    original = correctable_voucher(session, actor, voucher_id, on)
     summary = cancel_summary(original, "注销")
     draft = DraftVoucher(
         voucher_on=on,
@@ -201,7 +244,7 @@ def correct_voucher(
     Raises:
         Refused: as :func:`reverse_voucher`.
     """
-    original = _target(session, actor, voucher_id, on)
+    original = correctable_voucher(session, actor, voucher_id, on)
     set_id = new_id()
     red = reverse_voucher(
         session,
@@ -247,7 +290,7 @@ def difference_voucher(
     Raises:
         Refused: ``correction_below_zero``, ``correction_empty`` and as :func:`reverse_voucher`.
     """
-    original = _target(session, actor, voucher_id, on)
+    original = correctable_voucher(session, actor, voucher_id, on)
     changes = _changes(session, actor.org_id, original, amounts)
     summary = cancel_summary(original, "订正")
     colour = "blue" if all(fen > 0 for _, fen in changes) else "red"

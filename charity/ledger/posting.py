@@ -24,12 +24,13 @@ from charity.ids import new_ids
 from charity.ledger import states
 from charity.ledger.books import load_books
 from charity.ledger.commitments import SALT_BYTES, commit_line
+from charity.ledger.corrections import check_targets
 from charity.ledger.drafting import draft_value, facts, load_drafts
+from charity.ledger.field_texts import header_values, line_values
 from charity.ledger.models import Draft, Party, VoucherCounter
 from charity.ledger.refusals import refused_by_database
 from charity.ledger.rules import (
     Books,
-    DraftLine,
     DraftVoucher,
     check_attachments,
     check_draft,
@@ -170,6 +171,7 @@ def _prepare(session: Session, actor: Actor, rows: Sequence[Draft], on: date) ->
             )
         )
     result.sort(key=_posting_order)
+    refuse_if(check_targets(session, actor.org_id, [item.draft for item in result]))
     _declare_incidents(session, actor, result)
     refuse_if(
         check_spending(session, actor.org_id, [(p.draft, p.deltas or {}, p.row.hold_id) for p in result])
@@ -311,71 +313,6 @@ def _public_numbers(session: Session, org_id: int, items: Sequence[_Prepared]) -
         )
         result.update(dict(rows.all()))
     return result
-
-
-def header_values(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the committed texts of links, signers and kind of a header.
-
-    Args:
-        row: columns of ``ledger_voucher``; instants as stored.
-    """
-    links = f"{row['reverses_id'] or ''}|{row['corrects_id'] or ''}|{row['set_id'] or ''}|{row['ref']}"
-    people = (row["maker_id"], row["reviewer_id"] or "", row["cashier_id"] or "", row["poster_id"])
-    times = (row["made_at"], row["reviewed_at"], row["signed_at"], row["posted_at"])
-    signers = "|".join(str(person) for person in people)
-    signers += "|" + "|".join(time.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if time else "" for time in times)
-    return links, signers, f"{row['kind']}/{row['colour']}"
-
-
-def line_values(
-    line: DraftLine,
-    on: date,
-    party: str,
-    header: tuple[str, str, str],
-    attachments: str,
-    place: str,
-) -> list[str]:
-    """Return the committed texts of one line, in the order of ``commitments.FIELDS``.
-
-    Args:
-        line: with the summary it is stored with.
-        party: public number of the party.
-        header: from :func:`header_values`.
-        attachments: hashes at posting, joined with commas.
-        place: inner id of the voucher and line k of n; it is never opened.
-    """
-    links, signers, kind = header
-    side, fen = ("debit", line.debit_fen) if line.debit_fen else ("credit", line.credit_fen)
-    source = f"{line.source_kind}/{line.source_id or ''}/{line.source_step or ''}" if line.source_kind else ""
-    quantity = "" if line.quantity_milli is None else f"{line.quantity_milli} {line.unit}"
-    dimensions = f"{line.dimension1}|{line.dimension2}" if line.dimension1 or line.dimension2 else ""
-    return [
-        on.isoformat(),
-        kind,
-        line.summary,
-        line.account,
-        f"{side}:{fen}",
-        line.fund,
-        line.earmark,
-        line.designation,
-        line.project,
-        source,
-        line.money_place,
-        "" if line.place_id is None else str(line.place_id),
-        party,
-        "" if line.counterparty_org_id is None else str(line.counterparty_org_id),
-        line.activity_class,
-        line.cash_flow,
-        quantity,
-        "1" if line.is_retag else "0",
-        line.beneficiary_code,
-        dimensions,
-        line.net_asset_change,
-        links,
-        signers,
-        attachments,
-        place,
-    ]
 
 
 def _line_rows(item: _Prepared, parties: Mapping[int, str]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity.errors import N_, refuse, register
+from charity.ledger.field_texts import header_values, line_values
 from charity.ledger.models import (
     Account,
     CashFlowItem,
@@ -26,7 +27,6 @@ from charity.ledger.models import (
     Party,
     ProjectTag,
 )
-from charity.ledger.posting import header_values, line_values
 from charity.ledger.rules import DraftLine
 from charity.ledger.sealed_models import Voucher, VoucherAttachment, VoucherLine
 from charity.periods import Month
