@@ -174,8 +174,8 @@ def fold_number(text: str) -> str:
 
 def fold_verify_code(text: str) -> str:
     """Return the code of a verify page from the code or the whole address as typed."""
-    last = text.strip().rstrip("/").rpartition("/")[2]
-    return fold_code(last.partition("?")[0]).replace("-", "")[:VERIFY_CODE_LENGTH]
+    address = text.strip().partition("?")[0].rstrip("/")
+    return fold_code(address.rpartition("/")[2]).replace("-", "")[:VERIFY_CODE_LENGTH]
 
 
 def check_void(state: str, number: str) -> list[Problem]:
