@@ -34,7 +34,7 @@ from charity.web.render import FileColumn, exports, render, table_rule
 
 blueprint = Blueprint("disclosure", __name__)
 
-navigation.register("public", "disclosure.home", N_("Overview"), None, order=10, group="")
+navigation.register("public", "disclosure.home", N_("Front page"), None, order=10, group="")
 navigation.register("public", "disclosure.funds", N_("Funds"), None, order=20, group="")
 navigation.register("public", "disclosure.donations", N_("Gifts"), None, order=30, group="")
 
@@ -172,7 +172,7 @@ def home() -> ResponseReturnValue:
     for key, endpoint in (
         ("lookup", "receipts.lookup"),
         ("verify", "receipts.verify_form"),
-        ("proofs", "proofs.page"),
+        ("proofs", "proofs.show"),
     ):
         if (url := _url_if_there(endpoint)) is not None:
             urls[key] = url

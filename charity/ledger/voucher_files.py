@@ -39,7 +39,6 @@ PROBLEMS = register(
         "csv_ref_missing": N_("Row %(row)s has no ref; lines of one voucher share a ref."),
         "csv_mixed": N_("Ref %(ref)s: %(column)s differs between its rows."),
         "csv_target_unknown": N_("Ref %(ref)s: no posted voucher is called %(target)s."),
-        "csv_ref": N_("Ref %(ref)s: %(problem)s"),
     }
 )
 
