@@ -135,7 +135,19 @@ def compile_all() -> None:
     """Write the .mo file beside every .po file."""
     for locale in LOCALES:
         with catalogue_path(locale).with_suffix(".mo").open("wb") as file:
-            write_mo(file, read(locale))
+            write_mo(file, _translated(read(locale)))
+
+
+def _translated(catalogue: Catalog) -> Catalog:
+    """Return a catalogue without what is not translated.
+
+    Babel would write an untranslated plural as English, and nothing could fall back.
+    """
+    kept = _empty(str(catalogue.locale))
+    for message in _messages(catalogue):
+        if _text(message):
+            kept.add(message.id, message.string, context=message.context)
+    return kept
 
 
 def _empty(locale: str | None) -> Catalog:
