@@ -131,8 +131,8 @@ def _asserts(node: ast.AST) -> bool:
             return True
         if isinstance(inner, ast.Call):
             name = inner.func.attr if isinstance(inner.func, ast.Attribute) else getattr(inner.func, "id", "")
-            if name in ("raises", "golden", "fail") or name.lstrip("_").startswith(
-                ("assert", "check", "run_checks")
-            ):
+            if name in ("raises", "golden", "fail", "run_state_machine_as_test") or name.lstrip(
+                "_"
+            ).startswith(("assert", "check", "run_checks")):
                 return True
     return False
