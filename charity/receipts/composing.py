@@ -109,7 +109,8 @@ def compose(
     donor = own if own.root_id == own.id else session.get_one(Donor, (donation.org_id, own.root_id))
     title, is_nameless = donor_title(donor, wording.language)
     if asked := clean_line(wording.title, 501):
-        title, is_nameless = asked, asked == NAMELESS[wording.language]
+        is_nameless = asked in NAMELESS.values()
+        title = NAMELESS[wording.language] if is_nameless else asked
     purpose = donation.stated_purpose if wording.purpose is None else wording.purpose
     document = ReceiptDocument(
         language=cast(Language, wording.language),

@@ -30,6 +30,7 @@ from charity.receipts.common_routes import (
 )
 from charity.receipts.composing import Wording, compose
 from charity.receipts.forms import (
+    LANGUAGES,
     BatchForm,
     GiftForm,
     IssueForm,
@@ -183,8 +184,7 @@ def _drawn(gift: queries.GiftRow, form: IssueForm) -> tuple[ReceiptDocument | No
         problem = Problem("receipt_exists", {"gift": gift.gift, "number": other.number})
         return None, (Sentence("", problem.code, sentence_of(problem)),)
     donation = session.get_one(Donation, (actor.org_id, gift.id))
-    language = form.language.data if form.language.data in dict(form.language.iter_choices_values()) else ""
-    wording = Wording(language or "zh_Hans")
+    wording = Wording(form.language.data if form.language.data in dict(LANGUAGES) else "zh_Hans")
     try:
         composed = compose(
             session, actor=actor, donation=donation, wording=wording, on=today(), press=press()

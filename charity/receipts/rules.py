@@ -39,7 +39,7 @@ PROBLEMS = register(
             "Gift %(gift)s has the valid receipt %(number)s, so it cannot be marked as waived."
         ),
         "receipt_waiver_kind": N_("A gift goes without a receipt because it is anonymous or waived."),
-        "batch_empty": N_("Choose at least one gift."),
+        "receipt_batch_empty": N_("Choose at least one gift."),
         "batch_large": N_("These are %(count)s gifts; a batch takes %(limit)s at the most."),
         "batch_unknown": N_("There is no such batch of receipts in these books."),
         "invoice_code_wrong": N_("The code of an official invoice has 6 to 12 digits, as printed."),
@@ -202,7 +202,7 @@ def check_language(language: str) -> list[Problem]:
 def check_batch(count: int) -> list[Problem]:
     """Return what is wrong with the size of a batch."""
     if not count:
-        return [Problem("batch_empty")]
+        return [Problem("receipt_batch_empty")]
     return [Problem("batch_large", {"count": count, "limit": BATCH_LIMIT})] if count > BATCH_LIMIT else []
 
 

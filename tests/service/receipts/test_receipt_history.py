@@ -238,7 +238,7 @@ def test_a_batch_goes_on_after_a_kill_without_a_second_receipt(
 
 def test_a_batch_has_at_least_one_gift(desk: Desk) -> None:
     values: dict[str, Any] = {"language": "zh_Hans", "on": desk.on}
-    assert refusal(desk, batches.issue_receipts, donation_ids=[], **values) == ["batch_empty"]
+    assert refusal(desk, batches.issue_receipts, donation_ids=[], **values) == ["receipt_batch_empty"]
 
 
 def test_a_batch_has_a_limit(desk: Desk) -> None:

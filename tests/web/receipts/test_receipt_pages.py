@@ -161,7 +161,7 @@ def test_a_receipt_whose_gift_was_given_back_stands_out(desk: Desk, clerk: Flask
     posted = desk.issue(desk.give(50_000))
     desk.reverse(posted.donation_id)
     found = page(clerk.get("/office/receipts/missing"))
-    assert found.table("Given back or reversed after the receipt")[1] == ["2026-000001", "500.00", "– zero"]
+    assert found.table("Given back or reversed after the receipt")[1] == ["2026-000001", "500.00", "–zero"]
     assert "Have it voided" in page(clerk.get("/office/receipts/2026-000001")).text
 
 
