@@ -346,5 +346,5 @@ def test_the_ledger_agrees_with_plain_integers_whatever_is_done(session: Session
     codes = itertools.count(1)
     run_state_machine_as_test(
         lambda: LedgerMachine(session, f"SIM{next(codes)}"),
-        settings=settings(max_examples=10, stateful_step_count=18, phases=(Phase.generate,)),
+        settings=settings(max_examples=9, stateful_step_count=18, phases=(Phase.generate,)),
     )
