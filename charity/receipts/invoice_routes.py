@@ -107,7 +107,7 @@ def new_invoice() -> ResponseReturnValue:
     if not number:
         return render("receipts/new_invoice.html", NewInvoicePage(GiftForm(), InvoiceForm(), None, (), {}))
     gift = gift_or_404(number)
-    form = InvoiceForm()
+    form: Any = InvoiceForm()
     if not form.is_submitted():
         form.amount_fen.data, form.issued_on.data = gift.amount_fen, today()
 
@@ -158,7 +158,7 @@ def void_invoice(code: str, number: str) -> ResponseReturnValue:
 def red_invoice(code: str, number: str) -> ResponseReturnValue:
     """Let the reviewer register the red invoice that takes another back."""
     found = invoice_or_404(code, number)
-    form = RedInvoiceForm()
+    form: Any = RedInvoiceForm()
 
     def work(session: Any) -> None:
         entry = InvoiceEntry(

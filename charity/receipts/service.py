@@ -24,7 +24,7 @@ from charity.names import clean_line
 from charity.oplog.rules import register_acts, register_labels, register_subjects
 from charity.oplog.service import record
 from charity.receipts import rules
-from charity.receipts.composing import Press, Wording, compose, number_it
+from charity.receipts.composing import Composed, Press, Wording, compose, number_it
 from charity.receipts.models import Receipt, ReceiptCounter
 from charity.receipts.storage import keep_document
 
@@ -124,16 +124,43 @@ def issue_receipt(
         raise refuse("receipt_exists", gift=donation.public_no, number=other.number)
     composed = compose(session, actor=actor, donation=donation, wording=chosen, on=on, press=press)
     refuse_if(check_receipt(composed.document))
-    number = _Number(session, actor.org_id, on.year)
-    codes = (new_code(rules.CHECK_CODE_LENGTH), new_code(rules.VERIFY_CODE_LENGTH))
+    receipt = _draw(session, actor, donation, composed, press, key, batch_id, replaces)
+    _record_issue(session, actor, donation, receipt, composed, replaces)
+    return receipt
+
+
+def _draw(
+    session: Session,
+    actor: Actor,
+    donation: Donation,
+    composed: Composed,
+    press: Press,
+    key: str,
+    batch_id: int | None,
+    replaces: Receipt | None,
+) -> Receipt:
+    """Give a receipt its number and codes and write it down."""
+    number = _Number(session, actor.org_id, composed.document.issued_on.year)
+    verify_code = new_code(rules.VERIFY_CODE_LENGTH)
     document = number_it(
         composed.document,
         number=number.text,
-        check_code=codes[0],
-        verify_url=f"{composed.document.verify_url}/verify/{codes[1]}",
+        check_code=new_code(rules.CHECK_CODE_LENGTH),
+        verify_url=f"{composed.document.verify_url}/verify/{verify_code}",
         replaces_number=replaces.number if replaces else "",
     )
-    receipt = _insert(session, actor, donation, document, number, codes[1], press, key, batch_id, replaces)
+    return _insert(session, actor, donation, document, number, verify_code, press, key, batch_id, replaces)
+
+
+def _record_issue(
+    session: Session,
+    actor: Actor,
+    donation: Donation,
+    receipt: Receipt,
+    composed: Composed,
+    replaces: Receipt | None,
+) -> None:
+    """Mark the gift and log the act."""
     state = "anonymous" if composed.is_nameless else "issued"
     set_receipt_state(
         session, actor=actor, donation_id=donation.id, receipt_state=state, reason=receipt.number
@@ -148,7 +175,6 @@ def issue_receipt(
         amount_fen=receipt.amount_fen,
         replaces=replaces.number if replaces else "",
     )
-    return receipt
 
 
 class _Number:
