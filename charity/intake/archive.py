@@ -53,7 +53,9 @@ class Archive:
             with zipfile.ZipFile(io.BytesIO(data)) as opened:
                 parts = opened.infolist()
         except zipfile.BadZipFile:
-            code = "file_unreadable" if b"PK\x05\x06" in data[-66_000:] else "workbook_truncated"
+            # The end record of 22 bytes closes a zip; without it the rest was not sent.
+            is_whole = b"PK\x05\x06" in data[-66_000:-18]
+            code = "file_unreadable" if is_whole else "workbook_truncated"
             raise refuse(code, name=name, part="zip") from None
         except (
             ValueError,

@@ -21,7 +21,8 @@ SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _END = 0xFFFFFFFA  # sector numbers from here on are marks, not sectors
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
-_BOUNDSHEET, _SST, _CONTINUE, _BOF, _FILEPASS = 0x85, 0xFC, 0x3C, 0x809, 0x2F
+_BOUNDSHEET, _SST, _CONTINUE, _FILEPASS, _DIMENSIONS = 0x85, 0xFC, 0x3C, 0x2F, 0x200
+_BOF, _EOF = 0x809, 0x0A
 _LABELSST, _FORMULA, _BOOLERR, _MULRK = 0xFD, 0x06, 0x205, 0xBD
 #: Records of one cell that carry a value: NUMBER, RK, LABEL, RSTRING and the four above.
 _CELLS = frozenset({0x203, 0x27E, 0x204, 0xD6, _LABELSST, _FORMULA, _BOOLERR, _MULRK})
@@ -152,32 +153,49 @@ def _string_sizes(pieces: list[bytes]) -> list[int]:
     return sizes
 
 
-def _walk(stream: bytes, name: str) -> dict[str, SheetFacts]:
-    found: dict[str, SheetFacts] = {}
-    names: dict[int, str] = {}
+def _walk(stream: bytes, name: str) -> list[SheetFacts]:
+    """Return the facts of the sheets, in the order in which the workbook names them."""
+    by_offset: dict[int, SheetFacts] = {}
+    offsets: list[int] = []
     pieces: list[bytes] = []
     sizes: list[int] | None = None
-    facts = SheetFacts()
+    # A chart may stand inside a sheet; a cell counts for everything that is open around it.
+    opened: list[SheetFacts] = []
     previous = 0
     for offset, kind, payload in _records(stream):
         if kind in _CELLS:
             sizes = _string_sizes(pieces) if sizes is None and pieces else sizes
-            _note_cell(facts, kind, payload, sizes or [])
+            for facts in opened:
+                _note_cell(facts, kind, payload, sizes or [])
         elif kind == _BOF:
-            facts = found.setdefault(names.get(offset, f"@{offset}"), SheetFacts())
+            opened.append(by_offset.setdefault(offset, SheetFacts()))
+        elif kind == _EOF:
+            del opened[-1:]
+        elif kind == _DIMENSIONS:
+            _check_dimensions(payload)
         elif kind == _FILEPASS:
             raise refuse("file_encrypted", name=name)
         elif kind == _BOUNDSHEET:
-            length, flags = payload[6], payload[7]
-            title = payload[8 : 8 + length * (2 if flags & 1 else 1)]
-            names[struct.unpack_from("<I", payload)[0]] = title.decode(
-                "utf-16-le" if flags & 1 else "latin-1"
-            )
+            offsets.append(struct.unpack_from("<I", payload)[0])
         elif kind == _SST or (kind == _CONTINUE and previous == _SST):
             pieces.append(payload)
             kind = _SST
         previous = kind
-    return found
+    if any(offset not in by_offset for offset in offsets):
+        # The reader would start where this walk has not been.
+        raise _Damaged
+    return [by_offset[offset] for offset in offsets]
+
+
+def _check_dimensions(payload: bytes) -> None:
+    """Refuse a claimed size beyond the format's own; the reader sets memory aside for it."""
+    if len(payload) not in (10, 14):
+        raise _Damaged
+    form = "<IIHH" if len(payload) == 14 else "<HHHH"
+    first_row, rows, first_column, columns = struct.unpack_from(form, payload)
+    is_possible = first_row <= max(rows - 1, 0) and first_column <= max(columns - 1, 0)
+    if rows > 65_536 or columns > 256 or not is_possible:
+        raise _Damaged
 
 
 def _note_cell(facts: SheetFacts, kind: int, payload: bytes, sizes: list[int]) -> None:
@@ -196,8 +214,8 @@ def _note_cell(facts: SheetFacts, kind: int, payload: bytes, sizes: list[int]) -
         facts.errors[row, column] = _ERRORS.get(payload[8], "#ERR")
 
 
-def facts_of_xls(data: bytes, name: str) -> dict[str, SheetFacts]:
-    """Return sheet name → facts of an XLS.
+def facts_of_xls(data: bytes, name: str) -> list[SheetFacts]:
+    """Return the facts of an XLS's sheets, in the workbook's order.
 
     Raises:
         Refused: ``file_encrypted``, ``file_not_table`` (another Office file),
@@ -213,8 +231,8 @@ def facts_of_xls(data: bytes, name: str) -> dict[str, SheetFacts]:
         found = _walk(compound.read(stream), name)
     except (_Damaged, struct.error, IndexError, UnicodeError):
         raise _cut(data, name) from None
-    for sheet, facts in found.items():
-        facts.check(name, sheet)
+    for number, facts in enumerate(found, 1):
+        facts.check(name, str(number))
     return found
 
 

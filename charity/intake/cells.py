@@ -94,11 +94,12 @@ def _parse_amount(text: str, unit_fen: int) -> int:
     try:
         return parse_yuan(plain)
     except Refused as refused:
-        if refused.codes == ["amount_unreadable"] and _WORDS.fullmatch(plain):
-            raise refuse("amount_in_words", text=text[:40]) from None
-        if refused.codes == ["amount_unreadable"] and _SEVERAL.search(plain):
-            raise refuse("amount_ambiguous", text=text[:40]) from None
-        raise
+        code = refused.codes[0]
+        if code == "amount_unreadable" and _WORDS.fullmatch(plain):
+            code = "amount_in_words"
+        elif code == "amount_unreadable" and _SEVERAL.search(plain):
+            code = "amount_ambiguous"
+        raise refuse(code, text=text[:40]) from None
 
 
 def _scaled(plain: str, unit_fen: int, text: str) -> int:

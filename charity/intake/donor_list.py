@@ -266,7 +266,7 @@ class _DonorLines:
             self._take_total(label, cells, index)
             return False
         if not filled:
-            if _SECTION.fullmatch(serial) and not serial.isdigit():
+            if serial and not serial.isdigit():
                 self._note(index, serial)
             return False
         if tuple(cells) == self._headers:

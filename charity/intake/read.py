@@ -159,7 +159,7 @@ def _read(
     problems = list(recognition.problems)
     if recognition.form == "wechat_merchant_v2":
         rows = read_wechat(table, recognition, stated)
-        if stated.totals.count is None:
+        if not stated.totals.as_dict() and not stated.problems:
             problems.append(Problem("totals_missing"))
     elif recognition.form == "alipay_merchant":
         rows = read_alipay(table, recognition, stated)

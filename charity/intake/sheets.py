@@ -102,7 +102,7 @@ def parse_xml(
         parser.CharacterDataHandler = text
     try:
         parser.Parse(xml, True)
-    except (expat.ExpatError, ValueError, UnicodeError):
+    except (expat.ExpatError, ValueError, LookupError):
         raise refuse("file_unreadable", name=name, part=part) from None
     return parser
 
@@ -111,9 +111,15 @@ def string_sizes(xml: bytes, name: str, part: str) -> list[int]:
     """Return the length of each shared string of an XLSX, in order."""
     sizes: list[int] = []
 
-    def start(tag: str, _attributes: dict[str, str]) -> None:
-        if local_name(tag) == "si":
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        kind = local_name(tag)
+        if kind == "si":
             sizes.append(0)
+        elif kind == "sst" and any(
+            int(attributes.get(key, "0")) > len(xml) for key in ("count", "uniqueCount")
+        ):
+            # The reader sets memory aside for as many strings as are claimed.
+            raise refuse("file_unreadable", name=name, part=part)
 
     def text(characters: str) -> None:
         if sizes:

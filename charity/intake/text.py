@@ -164,14 +164,17 @@ def read_rows(text: str, name: str) -> list[list[str]]:
         delimiter, text = found[1], rest
     else:
         delimiter = find_delimiter(text, name)
-    is_wechat = delimiter == "," and text.count("\n`") * 2 > text.count("\n") - 4
+    marks = text.count("\n`")
+    is_wechat = delimiter == "," and marks > 0 and marks * 2 > text.count("\n") - 4
     rows = _split_backticks(text, name) if is_wechat else _parse(text, delimiter, name)
     while rows and not any(cell.strip() for cell in rows[-1]):
         rows.pop()
     if found:
         rows.insert(0, [])
-    if '="' in text:
+    if '="' in text and not is_wechat:
         rows = [[_unwrap(cell) for cell in row] for row in rows]
+    if not is_wechat:
+        _check_quote_at_end(text, name)
     _check_end(text, rows, name)
     return rows
 
@@ -204,20 +207,22 @@ def _parse(text: str, delimiter: str, name: str) -> list[list[str]]:
     rows: list[list[str]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     line = 0
+    # No cell of one line is longer than the line: most files need no look at each cell.
+    has_long_lines = max(map(len, text.split("\n"))) > MAX_CELL_CHARACTERS
     try:
         for row in reader:
+            is_long = has_long_lines
             if reader.line_num - line > 1:
                 _check_swallowed(row, delimiter, line + 1, name)
+                is_long = True
             line = reader.line_num
-            if len(row) > MAX_COLUMNS and any(cell.strip() for cell in row[MAX_COLUMNS:]):
-                raise refuse(
-                    "columns_too_many", str(len(rows) + 1), name=name, row=len(rows) + 1, limit=MAX_COLUMNS
-                )
-            if row and max(map(len, row)) > MAX_CELL_CHARACTERS:
+            if len(row) > MAX_COLUMNS:
+                _check_width(row, len(rows), name)
+            if is_long and row and max(map(len, row)) > MAX_CELL_CHARACTERS:
                 raise _too_long(row, len(rows), name)
-            if len(rows) >= MAX_ROWS:
-                raise refuse("rows_too_many", name=name, limit=MAX_ROWS)
             rows.append(row)
+            if len(rows) > MAX_ROWS:
+                raise refuse("rows_too_many", name=name, limit=MAX_ROWS)
     except csv.Error:
         raise _broken_record(text, delimiter, line, len(rows), name) from None
     return rows
@@ -244,8 +249,8 @@ def _split_backticks(text: str, name: str) -> list[list[str]]:
 
 def _check_width(row: list[str], row_index: int, name: str) -> None:
     if any(cell.strip() for cell in row[MAX_COLUMNS:]):
-        where = str(row_index + 1)
-        raise refuse("columns_too_many", where, name=name, row=where, limit=MAX_COLUMNS)
+        number = row_index + 1
+        raise refuse("columns_too_many", str(number), name=name, row=number, limit=MAX_COLUMNS)
 
 
 def _too_long(row: list[str], row_index: int, name: str) -> Refused:
@@ -278,23 +283,29 @@ def _check_swallowed(row: list[str], delimiter: str, line: int, name: str) -> No
                 raise refuse("quote_unclosed", str(line), name=name, line=line)
 
 
-def _check_end(text: str, rows: list[list[str]], name: str) -> None:
-    """Refuse a text whose last row was cut: an open quotation mark, or cells missing at the end."""
+def _check_quote_at_end(text: str, name: str) -> None:
+    """Refuse a text that ends inside quotation marks."""
     body = text.rstrip("\r\n \t")
-    if not rows or not body:
-        return
-    last = re.split(r"\r\n|\n|\r", body[-MAX_CELL_CHARACTERS:])[-1]
-    line = body.count("\n") + 1
+    last = re.split(r"[\r\n]", body[-MAX_CELL_CHARACTERS:])[-1]
     if last.count('"') % 2 and re.search(r'(?:^|[,\t;|])"[^"]*$', last):
-        raise refuse("file_truncated", str(line), name=name, line=line)
-    if text.endswith(("\n", "\r")) or len(rows) < 4:
+        raise _cut_in_line(body, name)
+
+
+def _check_end(text: str, rows: list[list[str]], name: str) -> None:
+    """Refuse a text whose last row was cut: it has fewer cells than all rows before it."""
+    if len(rows) < 4 or text.endswith(("\n", "\r")):
         return
-    widths = [len(row) for row in rows[-25:-1]]
-    first_cell = next((cell for cell in rows[-1] if cell.strip()), "")
+    first_cell = next(cell for cell in rows[-1] if cell.strip())
     if first_cell.startswith("#") or total_label(first_cell):
         return
-    if len(set(widths)) == 1 and 1 < len(rows[-1]) < widths[0]:
-        raise refuse("file_truncated", str(line), name=name, line=line)
+    widths = {len(row) for row in rows[-25:-1]}
+    if len(widths) == 1 and 1 < len(rows[-1]) < widths.pop():
+        raise _cut_in_line(text.rstrip(), name)
+
+
+def _cut_in_line(body: str, name: str) -> Refused:
+    line = body.count("\n") + 1
+    return refuse("file_truncated", str(line), name=name, line=line)
 
 
 def _unwrap(cell: str) -> str:

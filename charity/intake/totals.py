@@ -350,7 +350,9 @@ class RunningSums:
         """Compare a total line (``小计`` or ``合计``) with the rows above it."""
         expected = {self._block_fen} if label == "小计" else {self._block_fen, self._all_fen}
         if label != "小计":
-            self.stated_fen = stated_fen
+            # A page's own 合计 says nothing of the whole list.
+            is_page = stated_fen == self._block_fen != self._all_fen
+            self.stated_fen = None if is_page else stated_fen
         if stated_fen not in expected:
             counted = self._block_fen if label == "小计" else self._all_fen
             params = {

@@ -60,13 +60,14 @@ def read_workbook(data: bytes, kind: str, name: str) -> list[SheetText]:
         Refused: see the walks; also ``file_encrypted``, ``file_unreadable``,
             ``formula_without_value``, ``cell_too_long``, ``sheets_too_many``.
     """
-    if kind == "xls":
-        facts = facts_of_xls(data, name)
-    else:
+    in_order = facts_of_xls(data, name) if kind == "xls" else []
+    facts: dict[str, SheetFacts] = {}
+    if kind != "xls":
         archive = Archive(data, name)
         facts = facts_of_xlsx(archive, name) if kind == "xlsx" else facts_of_ods(archive, name)
     try:
         with python_calamine.load_workbook(io.BytesIO(data)) as workbook:
+            facts |= dict(zip(workbook.sheet_names, in_order, strict=False))
             shown = [
                 sheet.name
                 for sheet in workbook.sheets_metadata
