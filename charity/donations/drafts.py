@@ -430,6 +430,8 @@ def draft_donations(
     Raises:
         Refused: ``permission_missing``.
     """
+    if not actor.may("ledger.draft"):
+        raise refuse("permission_missing", permission="ledger.draft")
     if donation_ids is None:
         query = select(Donation.id).where(*undrafted(actor.org_id))  # type: ignore[arg-type]
         ids: Sequence[int] = session.scalars(query.order_by(Donation.id).limit(LINE_LIMIT)).all()
