@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -130,6 +131,7 @@ def demo(options: argparse.Namespace, _rest: list[str]) -> None:
     os.environ |= {"CHARITY_ENV": "demo", "CHARITY_DATA": str(options.data.resolve()), "PUBLIC_URL": address}
     python = environment(RUN_LOCK)
     run(python, "-m", "charity.demo", "--data", options.data.resolve(), *["--fresh"] * options.fresh)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor stops it as Ctrl-C does
     server = subprocess.Popen([str(part) for part in server_command(python, port)], cwd=ROOT)
     try:
         wait_for(port, server)
@@ -146,8 +148,8 @@ def demo(options: argparse.Namespace, _rest: list[str]) -> None:
 def server_command(python: Path, port: int) -> list[object]:
     """Return the command of granian, or of Werkzeug's server where granian has no wheel."""
     if next(VENV.glob("**/site-packages/granian"), None):
-        where = ("--host", "127.0.0.1", "--port", port)
-        return [python, "-m", "granian", "--interface", "wsgi", "--log-level", "warning", *where, "wsgi:app"]
+        how = ("--interface", "wsgi", "--blocking-threads", 8, "--log-level", "warning")
+        return [python, "-m", "granian", *how, "--host", "127.0.0.1", "--port", port, "wsgi:app"]
     return [python, "-m", "flask", "--app", "wsgi", "run", "--port", port]
 
 

@@ -9,11 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-from charity import sealed
-from charity.config import load_settings, system_clock
-from charity.demo.cast import STAFF
-from charity.demo.founding import PASSWORD
-from charity.periods import business_date
 
 
 def main() -> None:
@@ -29,8 +24,9 @@ def main() -> None:
     done = options.data / "demo.done"
     if not done.exists():
         _make(options.data)
-        done.write_text("The demo's books are complete.\n")
-    _tell()
+        done.write_text(_sign_ins(), encoding="utf-8")
+    # Kept in the file, so that a second start imports nothing.
+    sys.stdout.write(done.read_text(encoding="utf-8"))
 
 
 def _make(data_dir: Path) -> None:
@@ -38,9 +34,11 @@ def _make(data_dir: Path) -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.orm import Session
 
-    from charity import schema
+    from charity import schema, sealed
+    from charity.config import load_settings, system_clock
     from charity.db import prepare_engine
     from charity.demo.seed import seed_demo
+    from charity.periods import business_date
     from charity.users.passwords import passwords_for
 
     for left in data_dir.glob("charity.db*"):
@@ -59,15 +57,17 @@ def _make(data_dir: Path) -> None:
     print(f"Done in {time.monotonic() - began:.0f} s.", flush=True)  # noqa: T201
 
 
-def _tell() -> None:
-    """Print the sign-ins with their roles."""
+def _sign_ins() -> str:
+    """Return the sign-ins with their roles, as they are printed."""
+    from charity.demo.cast import STAFF
+    from charity.demo.founding import PASSWORD
     from charity.users.rules import ROLES
 
     lines = [f"Sign-ins of the demo; the password of each is: {PASSWORD}", ""]
     for person in STAFF:
         roles = ", ".join(ROLES[role].label for role in person.roles)
         lines.append(f"  {person.username:<18}{person.name:<6}{roles}  ({person.org})")
-    sys.stdout.write("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ def test_the_demo_keeps_to_its_own_database(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(dev.subprocess, "Popen", serve)
+    monkeypatch.setattr(dev.signal, "signal", lambda *_arguments: None)
     monkeypatch.setattr(dev.os, "environ", {"DATABASE_URL": "postgresql://charity_app@books/charity"})
     monkeypatch.setattr(
         sys, "argv", ["dev.py", "demo", "--port", "0", "--data", str(tmp_path / "d"), "--fresh"]
