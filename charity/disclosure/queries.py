@@ -18,7 +18,7 @@ from charity.db import sum_of
 from charity.disclosure.models import GiftTotal
 from charity.disclosure.rules import MonthFigure, PeriodFigure, display_name, merge_small
 from charity.donations.models import Donation, Donor
-from charity.ledger.models import Account, Earmark, Fund, Period
+from charity.ledger.models import Account, Earmark, Fund, Period, VoucherCounter
 from charity.ledger.queries import FundCard, fund_cards
 from charity.ledger.sealed_models import Balance, Voucher, VoucherLine
 from charity.periods import Month
@@ -61,8 +61,18 @@ def standing(session: Session, org_id: int, today: date) -> Standing:
     last_month = session.scalar(select(func.max(Voucher.month)).where(Voucher.org_id == org_id))
     last_on = None
     if last_month is not None:
+        # Numbers follow the dates, so that the last number of each word has its last date;
+        # a maximum over the month would walk all its vouchers.
         last_on = session.scalar(
-            select(func.max(Voucher.voucher_on)).where(Voucher.org_id == org_id, Voucher.month == last_month)
+            select(func.max(Voucher.voucher_on))
+            .join(
+                VoucherCounter,
+                (VoucherCounter.org_id == Voucher.org_id)
+                & (VoucherCounter.month == Voucher.month)
+                & (VoucherCounter.word == Voucher.word)
+                & (VoucherCounter.last_no == Voucher.number),
+            )
+            .where(VoucherCounter.org_id == org_id, VoucherCounter.month == last_month)
         )
     closed = session.scalar(
         select(func.max(Period.month)).where(Period.org_id == org_id, Period.is_open.is_(False))
@@ -336,17 +346,18 @@ def _gift_query(
         )
     if wanted.channel:
         query = query.where(Donation.channel == wanted.channel)
-    if after is not None:
-        on, voucher_id, line_no = after
-        query = query.where(
-            line.voucher_on <= on,
-            or_(
-                line.voucher_on < on,
-                line.voucher_id < voucher_id,
-                and_(line.voucher_id == voucher_id, line.line_no < line_no),
-            ),
-        )
-    return query
+    return query if after is None else query.where(*_behind(after))
+
+
+def _behind(after: tuple[date, int, int]) -> tuple[Any, ...]:
+    """Return the conditions of rows that stand behind one in the list."""
+    on, voucher_id, line_no = after
+    line = VoucherLine
+    earlier_line = and_(line.voucher_id == voucher_id, line.line_no < line_no)
+    return (
+        line.voucher_on <= on,
+        or_(line.voucher_on < on, line.voucher_id < voucher_id, earlier_line),
+    )
 
 
 def _gift_row(row: Any) -> GiftRow:
