@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 
-
 def main() -> None:
     """Make the demo and say who may sign in."""
     parser = argparse.ArgumentParser(prog="python -m charity.demo", description=__doc__)
