@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from charity.db import db
 from charity.errors import N_
-from charity.web import locale, navigation
+from charity.web import desk, locale, navigation
 from charity.web.access import public, signed_in
 from charity.web.context import current_actor
 from charity.web.patterns import patterns_page
@@ -29,10 +29,14 @@ class OfficePage:
 
     Attributes:
         name: who is signed in.
+        waiting: what waits for this person, each with its page.
+        told: what is only told.
         groups: what this person may do, as in the navigation, without the page itself.
     """
 
     name: str
+    waiting: tuple[desk.Waiting, ...]
+    told: tuple[desk.Waiting, ...]
     groups: tuple[navigation.EntryGroup, ...]
 
 
@@ -81,12 +85,15 @@ def language(code: str) -> ResponseReturnValue:
 @blueprint.get("/office/")
 @signed_in
 def office() -> ResponseReturnValue:
-    """Show a member what the own permissions open."""
+    """Show a member what waits, and what the own permissions open."""
     actor = current_actor()
+    rows = desk.waiting(db.session(), actor)
+    waiting = tuple(row for row in rows if row.state != "info")
+    told = tuple(row for row in rows if row.state == "info")
     others = tuple(
         group for group in navigation.groups("office", actor) if group.entries[0].endpoint != "web.office"
     )
-    return render("web/office.html", OfficePage(actor.name, others))
+    return render("web/office.html", OfficePage(actor.name, waiting, told, others))
 
 
 @blueprint.get("/office/patterns")
