@@ -31,6 +31,12 @@ export function writeYuan(fen, isGrouped = true) {
   return `${fen < 0 ? "-" : ""}${grouped}.${String(whole % 100).padStart(2, "0")}`;
 }
 
+/** Say whether a control can be seen: neither hidden nor inside folded details. */
+const isShown = (control) =>
+  control.checkVisibility
+    ? control.checkVisibility({ checkVisibilityCSS: true })
+    : Boolean(control.offsetParent);
+
 const inLine = (line, role) => line.querySelector(`[data-role="${role}"]`);
 const linesOf = (form) => [...form.querySelectorAll("[data-line]")];
 const fundOf = (line) => inLine(line, "fund")?.value ?? "";
@@ -63,7 +69,8 @@ function show(form) {
     return fen ? [`${name.trim()} ${writeYuan(fen)}`.trim()] : [];
   });
   cell.textContent = open.join(" · ");
-  cell.dataset.state = open.length || debit === null || credit === null ? "bad" : "ok";
+  const isOff = debit === null || credit === null || debit !== credit;
+  cell.dataset.state = isOff ? "bad" : open.length ? "moved" : "ok"; // moved: re-tag lines follow
 }
 
 /** Fill the amount that balances the line's fund, on the side that needs it. */
@@ -95,7 +102,7 @@ function addLine(form) {
   const lines = linesOf(form);
   const last = lines.at(-1);
   if (!template || !last) return null;
-  const holder = document.createElement("tbody");
+  const holder = document.createElement("table"); // a line is a row, or a body of rows
   holder.innerHTML = template.innerHTML.replaceAll("__index__", String(lines.length));
   const line = holder.querySelector("[data-line]");
   last.after(line);
@@ -107,7 +114,7 @@ function moveOn(form, target) {
   const line = target.closest("[data-line]");
   if (line && line === linesOf(form).at(-1)) {
     const inside = [...line.querySelectorAll("input:not([type=hidden]), select, textarea")];
-    if (inside.at(-1) === target) {
+    if (inside.filter(isShown).at(-1) === target) {
       const added = addLine(form);
       if (added) {
         added.querySelector("input:not([type=hidden]), select").focus();
@@ -116,7 +123,7 @@ function moveOn(form, target) {
     }
   }
   const controls = [...form.querySelectorAll("input:not([type=hidden]), select, textarea, button")].filter(
-    (control) => !control.disabled && control.offsetParent,
+    (control) => !control.disabled && isShown(control) && !control.matches("[data-line] button"),
   );
   controls[controls.indexOf(target) + 1]?.focus();
 }
