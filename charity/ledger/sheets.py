@@ -1,0 +1,117 @@
+"""A voucher as it looks on paper, prepared or posted: what pages and prints show.
+
+Nothing is computed here but sums of the lines shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from charity.errors import N_
+from charity.ledger.drafting import draft_value
+from charity.ledger.models import Draft
+from charity.ledger.naming import BookNames, LineView
+from charity.ledger.reading import PostedRecord
+
+#: Word of a voucher → title of the sheet.
+TITLES = {
+    "记": N_("Accounting voucher"),
+    "收": N_("Receipt voucher"),
+    "付": N_("Payment voucher"),
+    "转": N_("Transfer voucher"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who did one of the four steps of a voucher, and when; nobody yet: both None."""
+
+    label: str
+    user_id: int | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A voucher as on paper.
+
+    Attributes:
+        title: message id of its title.
+        word: 记, 收, 付 or 转; empty while not posted.
+        number: within month and word; 0 while not posted.
+        month: ``YYYYMM`` or ``YYYY13``.
+        debit_fen, credit_fen: sums of the lines shown, re-tags included.
+        signatures: 制单, 稽核, 出纳, 记账, in this order.
+    """
+
+    title: str
+    word: str
+    number: int
+    voucher_on: date
+    month: int
+    kind: str
+    colour: str
+    lines: tuple[LineView, ...]
+    debit_fen: int
+    credit_fen: int
+    attachment_count: int
+    signatures: tuple[Signature, ...]
+
+    @property
+    def is_red(self) -> bool:
+        """Say whether the voucher takes back."""
+        return self.colour == "red"
+
+    @property
+    def is_month13(self) -> bool:
+        """Say whether the date does not tell the month: audit adjustments."""
+        return self.month % 100 == 13
+
+
+def draft_sheet(row: Draft, names: BookNames) -> Sheet:
+    """Return a draft as on paper."""
+    draft = draft_value(row)
+    return Sheet(
+        title=TITLES["记"],
+        word="",
+        number=0,
+        voucher_on=row.voucher_on,
+        month=row.month,
+        kind=row.kind,
+        colour=row.colour,
+        lines=tuple(names.line(n, line, row.summary) for n, line in enumerate(draft.lines, start=1)),
+        debit_fen=sum(line.debit_fen for line in draft.lines),
+        credit_fen=sum(line.credit_fen for line in draft.lines),
+        attachment_count=len(row.attachments),
+        signatures=(
+            Signature(N_("Maker"), row.maker_id, row.made_at),
+            Signature(N_("Reviewer"), row.reviewer_id, row.reviewed_at),
+            Signature(N_("Cashier"), row.cashier_id, row.signed_at),
+            Signature(N_("Posted by"), None, None),
+        ),
+    )
+
+
+def voucher_sheet(record: PostedRecord, names: BookNames) -> Sheet:
+    """Return a posted voucher as on paper."""
+    header = record.header
+    return Sheet(
+        title=TITLES.get(header["word"], TITLES["记"]),
+        word=header["word"],
+        number=header["number"],
+        voucher_on=header["voucher_on"],
+        month=header["month"],
+        kind=header["kind"],
+        colour=header["colour"],
+        lines=tuple(names.line(line.line_no, line.value) for line in record.lines),
+        debit_fen=sum(line.value.debit_fen for line in record.lines),
+        credit_fen=sum(line.value.credit_fen for line in record.lines),
+        attachment_count=len(record.attachments),
+        signatures=(
+            Signature(N_("Maker"), header["maker_id"], header["made_at"]),
+            Signature(N_("Reviewer"), header["reviewer_id"], header["reviewed_at"]),
+            Signature(N_("Cashier"), header["cashier_id"], header["signed_at"]),
+            Signature(N_("Posted by"), header["poster_id"], header["posted_at"]),
+        ),
+    )
