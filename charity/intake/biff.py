@@ -13,9 +13,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from charity.errors import Refused, refuse
+from charity.errors import N_, Refused, refuse, register
 from charity.intake.limits import MAX_SHEET_CHARACTERS
 from charity.intake.sheets import SheetFacts
+
+PROBLEMS = register(
+    {
+        "workbook_too_old": N_(
+            "%(name)s is a workbook of Excel 95 or older, whose Chinese text cannot be read safely; open it "
+            "in Excel or WPS and save it as XLSX."
+        ),
+    }
+)
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -23,6 +32,7 @@ _END = 0xFFFFFFFA  # sector numbers from here on are marks, not sectors
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
 _BOUNDSHEET, _SST, _CONTINUE, _FILEPASS, _DIMENSIONS = 0x85, 0xFC, 0x3C, 0x2F, 0x200
 _BOF, _EOF = 0x809, 0x0A
+_BIFF8 = b"\x00\x06"
 _LABELSST, _FORMULA, _BOOLERR, _MULRK = 0xFD, 0x06, 0x205, 0xBD
 #: Records of one cell that carry a value: NUMBER, RK, LABEL, RSTRING and the four above.
 _CELLS = frozenset({0x203, 0x27E, 0x204, 0xD6, _LABELSST, _FORMULA, _BOOLERR, _MULRK})
@@ -168,6 +178,8 @@ def _walk(stream: bytes, name: str) -> list[SheetFacts]:
             for facts in opened:
                 _note_cell(facts, kind, payload, sizes or [])
         elif kind == _BOF:
+            if payload[:2] != _BIFF8:
+                raise refuse("workbook_too_old", name=name)
             opened.append(by_offset.setdefault(offset, SheetFacts()))
         elif kind == _EOF:
             del opened[-1:]
@@ -219,7 +231,8 @@ def facts_of_xls(data: bytes, name: str) -> list[SheetFacts]:
 
     Raises:
         Refused: ``file_encrypted``, ``file_not_table`` (another Office file),
-            ``file_unreadable``, ``workbook_truncated`` or as :meth:`SheetFacts.check`.
+            ``file_unreadable``, ``workbook_too_old``, ``workbook_truncated`` or as
+            :meth:`SheetFacts.check`.
     """
     try:
         compound = _Compound(data)

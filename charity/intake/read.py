@@ -36,7 +36,7 @@ from charity.intake.totals import (
 PROBLEMS = register(
     {
         "accounts_mixed": N_(
-            "%(name)s holds rows of several of our accounts (%(accounts)s); export one account a file."
+            "%(name)s holds rows of several bank accounts of ours (%(accounts)s); export one account a file."
         ),
         "rows_absent": N_("%(name)s has headings but no row below them."),
         "sheets_left": N_(

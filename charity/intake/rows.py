@@ -31,7 +31,7 @@ PROBLEMS = register(
         "row_currency_foreign": N_(
             "The currency is %(currency)s; only yuan (CNY) can be booked from a file."
         ),
-        "row_date_missing": N_("The row has no date."),
+        "row_date_missing": N_("The row has no date; fill it in."),
         "row_name_missing": N_("The row names no donor; fill in a name, or 爱心人士 where none is known."),
         "number_damaged": N_(
             "The number “%(text)s” in %(cell)s lost its last digits in a spreadsheet; "

@@ -302,7 +302,7 @@ FIELD_LABELS = {
     "purpose": N_("Purpose of the payment"),
     "remark": N_("Remark"),
     "remark_more": N_("Further remark"),
-    "own_account": N_("Our account"),
+    "own_account": N_("Our own bank account"),
     "currency": N_("Currency"),
     "fee": N_("Fee"),
     "body_name": N_("Name of the organisation"),

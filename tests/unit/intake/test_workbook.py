@@ -302,7 +302,11 @@ def test_an_old_sheet_that_begins_where_none_does_is_refused() -> None:
 
 
 def test_a_chart_inside_an_old_sheet_hides_no_cell_from_the_walk() -> None:
-    chart = making.record(0x809, bytes(16)) + making.number_cell(65_535, 255, 1.0) + making.record(0x0A, b"")
+    chart = (
+        making.record(0x809, b"\x00\x06" + bytes(14))
+        + making.number_cell(65_535, 255, 1.0)
+        + making.record(0x0A, b"")
+    )
     with refused_with("sheet_too_wide"):
         read_table(making.xls(making.biff_stream(_TYPED, extra=chart)), "x")
 
@@ -386,6 +390,12 @@ def test_an_office_file_with_a_password_is_named_so() -> None:
     locked = making.biff_stream(_TYPED, before=struct.pack("<HHH", 0x2F, 2, 0))
     with refused_with("file_encrypted"):
         read_table(making.xls(locked), "x")
+
+
+def test_a_workbook_of_excel_95_is_asked_to_be_saved_anew() -> None:
+    stream = making.biff_stream(_TYPED)
+    with refused_with("workbook_too_old"):
+        read_table(making.xls(stream[:4] + b"\x00\x05" + stream[6:], stream_name="Book"), "x")
 
 
 def test_another_office_file_is_no_table() -> None:
