@@ -25,8 +25,9 @@ from charity.db import prepare_engine, unit_of_work
 from charity.ids import new_id
 from charity.ledger import posting
 from charity.ledger.books import load_books
+from charity.ledger.completion_rules import complete
 from charity.ledger.models import Draft
-from charity.ledger.rules import DraftLine, DraftVoucher, complete
+from charity.ledger.rules import DraftLine, DraftVoucher
 from charity.periods import Month
 from tests.books import PAPER, Ledger, open_books
 

@@ -118,6 +118,7 @@ def _add_shell(app: Flask) -> None:
 
 def _add_features(app: Flask) -> None:
     """Add every feature's pages, and join siblings that do not know each other."""
+    from charity import cli
     from charity.jobs import worker
     from charity.messages.routes import deliver
     from charity.web import access
@@ -126,6 +127,7 @@ def _add_features(app: Flask) -> None:
         if _is_there(name):
             app.register_blueprint(import_module(name).blueprint)
     worker.register_periodic("messages.deliver", 15, deliver)
+    cli.register(app)
     access.check_declared(app)
 
 

@@ -21,13 +21,18 @@ from flask.cli import AppGroup, FlaskGroup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from charity import schema
 from charity.db import Actor, db, transact
+from charity.disclosure import checks as public_checks
+from charity.donations import checks as gift_checks
 from charity.errors import Problem, Refused
 from charity.ledger import checks as ledger_checks
 from charity.ledger import queries
 from charity.ledger.voucher_files import import_vouchers
 from charity.periods import Month, business_date
 from charity.places.models import Org
+from charity.proofs import checks as proof_checks
+from charity.receipts import checks as receipt_checks
 from charity.users.models import User
 from charity.users.queries import actor_of
 
@@ -85,6 +90,7 @@ def _actor(session: Session, org: Org, username: str) -> Actor:
 @JSON
 def check_command(org: str, as_json: bool) -> None:
     """Derive everything again from the posted lines and name the first wrong row."""
+    schema.load_tables()  # so that every feature has declared its triggers
     session = db.session()
     settings = current_app.extensions["charity.settings"]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
@@ -104,14 +110,14 @@ def check_command(org: str, as_json: bool) -> None:
 
 def all_checks(data_dir: Path) -> list[ledger_checks.Check]:
     """Return the checks of every feature, the ledger's first."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    found = [*ledger_checks.CHECKS, ledger_checks.attachment_check(data_dir)]
-    for feature in ("proofs", "donations", "receipts", "disclosure"):
-        if find_spec(f"charity.{feature}") and find_spec(f"charity.{feature}.checks"):
-            found += import_module(f"charity.{feature}.checks").checks(data_dir)
-    return found
+    return [
+        *ledger_checks.CHECKS,
+        ledger_checks.attachment_check(data_dir),
+        *proof_checks.checks(data_dir),
+        *gift_checks.CHECKS,
+        *receipt_checks.checks(data_dir),
+        *public_checks.CHECKS,
+    ]
 
 
 @click.command("orgs")

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor, unit_of_work
 from charity.ids import new_id
-from charity.ledger import drafting, posting, setup, spending
+from charity.ledger import chart, drafting, posting, setup, spending
 from charity.ledger.models import Attachment, Earmark, Fund
 from charity.ledger.rules import DraftLine, DraftVoucher
 from charity.ledger.sealed_models import Balance, FundGuard
@@ -214,7 +214,7 @@ class Ledger:
 def open_books(session: Session, *, code: str = "CITY", is_default: bool = True) -> Ledger:
     """Set up an org with the 2026 chart, three funds, GEN, AGENCY and a bank account."""
     with unit_of_work(session) as work:
-        setup.install_chart(work)
+        chart.install_chart(work)
         org = Org(
             id=new_id(),
             code=code,

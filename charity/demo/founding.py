@@ -15,7 +15,7 @@ from charity.demo.papers import BANK_ACCOUNT, MERCHANT
 from charity.donations.drafts import POSTING_RULES
 from charity.donations.identifiers import plain
 from charity.donations.purposes import learn_purpose
-from charity.ledger import setup
+from charity.ledger import chart, setup
 from charity.periods import Month
 from charity.places import service as places
 from charity.places.models import Org
@@ -40,7 +40,7 @@ def found(session: Session, at: datetime, first: Month, passwords: Passwords) ->
     """
     on = first.first_on
     with unit_of_work(session) as work:
-        setup.install_chart(work)
+        chart.install_chart(work)
         founder = Actor(0, 0, "founder", _ALL, at)
         city = places.found_org(
             work,

@@ -20,9 +20,9 @@ from charity.demo.office import Office
 from charity.donations.service import DonorEntry
 from charity.donations.slips import Pile, Slip, book_slips
 from charity.ledger import closing, spending
+from charity.ledger.chart import CHART_FROM
 from charity.ledger.queries import guards
 from charity.ledger.rules import DraftLine
-from charity.ledger.setup import CHART_FROM
 from charity.periods import CHINA, Month
 from charity.users.passwords import Passwords
 

@@ -3,82 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
-from flask import Blueprint, abort, current_app, request, url_for
+from flask import abort, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from charity.db import db
-from charity.disclosure import queries
-from charity.disclosure.queries import GiftFilter, GiftRow, GiftTotals, KindFigure, Movement, Standing
-from charity.disclosure.rules import SMALL
+from charity.disclosure import gift_routes, queries  # noqa: F401 – its pages join the blueprint
+from charity.disclosure.common_routes import Head, blueprint, files_of, head_of, named
+from charity.disclosure.queries import KindFigure, Movement, Standing
 from charity.donations.recording import TOPIC as GIFTS
-from charity.errors import N_, Refused
+from charity.errors import N_
 from charity.ledger.models import Fund
 from charity.ledger.queries import FundCard
 from charity.ledger.spending import PUBLIC_TOPIC as LEDGER
-from charity.money import format_yuan
-from charity.periods import Month
 from charity.web import navigation
 from charity.web.access import public
 from charity.web.cache import cached_by
 from charity.web.charts import Chart, Point, bar_chart, share_bar, waterfall
 from charity.web.context import current_org, today
-from charity.web.filters import day_long, translated
+from charity.web.filters import day_long
 from charity.web.filters import month as month_text
 from charity.web.locale import language
 from charity.web.render import FileColumn, exports, render, table_rule
 
-blueprint = Blueprint("disclosure", __name__)
-
 navigation.register("public", "disclosure.home", N_("Front page"), None, order=10, group="")
 navigation.register("public", "disclosure.funds", N_("Funds"), None, order=20, group="")
 navigation.register("public", "disclosure.donations", N_("Gifts"), None, order=30, group="")
-
-#: Channels of gifts, as the public reads them.
-CHANNELS = {
-    "bank": N_("Bank transfer"),
-    "wechat": N_("WeChat"),
-    "alipay": N_("Alipay"),
-    "cash": N_("Cash"),
-    "other": N_("Other"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What every public page says about its figures.
-
-    Attributes:
-        as_of: day of the last posted voucher, in words; a sentence when there is none.
-        scope: whose books.
-        closed: the last closed month, in words; empty before the first.
-        year: the year shown.
-    """
-
-    as_of: str
-    scope: str
-    closed: str
-    year: int
-
-
-def _head(standing: Standing) -> Head:
-    org = current_org()
-    name = org.name_en or org.name if language() == "en" else org.name
-    return Head(
-        as_of=day_long(standing.last_on) if standing.last_on else _("nothing is posted yet"),
-        scope=_("%(org)s’s own books", org=name),
-        closed=month_text(standing.closed_month) if standing.closed_month else "",
-        year=standing.year,
-    )
-
-
-def _name(name: str, name_en: str) -> str:
-    """Return a name kept in two languages in that of the page."""
-    return name_en if language() == "en" and name_en else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +84,8 @@ def _fund_views(standing: Standing) -> tuple[tuple[FundView, ...], list[Movement
         views.append(
             FundView(
                 code=code,
-                name=_name(card.name, card.name_en),
-                purpose=_name(card.purpose, card.purpose_en),
+                name=named(card.name, card.name_en),
+                purpose=named(card.purpose, card.purpose_en),
                 url=url_for("disclosure.fund", code=code),
                 movement=movement,
                 card=card,
@@ -168,21 +119,15 @@ def home() -> ResponseReturnValue:
     """Answer the first three questions: how much came in, where it went, what is left."""
     standing = queries.standing(db.session(), current_org().id, today())
     views, rows, agency = _fund_views(standing)
-    urls = {"gifts": url_for("disclosure.donations"), "funds": url_for("disclosure.funds")}
-    for key, endpoint in (
-        ("lookup", "receipts.lookup"),
-        ("verify", "receipts.verify_form"),
-        ("proofs", "proofs.show"),
-    ):
-        if (url := _url_if_there(endpoint)) is not None:
-            urls[key] = url
-    page = HomePage(_head(standing), _total(rows), views, _where_now(views), agency, urls)
+    urls = {
+        "gifts": url_for("disclosure.donations"),
+        "funds": url_for("disclosure.funds"),
+        "lookup": url_for("receipts.lookup"),
+        "verify": url_for("receipts.verify"),
+        "proofs": url_for("proofs.show"),
+    }
+    page = HomePage(head_of(standing), _total(rows), views, _where_now(views), agency, urls)
     return render("disclosure/home.html", page)
-
-
-def _url_if_there(endpoint: str) -> str | None:
-    """Return the address of an endpoint of a feature beside this one."""
-    return url_for(endpoint) if endpoint in current_app.view_functions else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +180,6 @@ def _fund_columns() -> tuple[FileColumn, ...]:
     )
 
 
-def _files(endpoint: str, **values: Any) -> tuple[tuple[str, str], ...]:
-    """Return the addresses of a table's files, with the same filter."""
-    return tuple(
-        (name, url_for(endpoint, fmt=fmt, **values)) for name, fmt in (("CSV", "csv"), ("JSON", "json"))
-    )
-
-
 @table_rule(blueprint, "/disclosure/funds")
 @public
 @cached_by(LEDGER)
@@ -254,7 +192,7 @@ def funds(fmt: str) -> ResponseReturnValue:
         return exports([_fund_file_row(view, as_of) for view in views], _fund_columns(), "funds", fmt)
     points = [Point(v.name, v.movement.closing_fen, v.code, v.url) for v in views]
     chart = bar_chart(_("What each fund has left"), points) if any(p.fen for p in points) else None
-    page = FundsPage(_head(standing), views, _total(rows), _files("disclosure.funds"), chart)
+    page = FundsPage(head_of(standing), views, _total(rows), files_of("disclosure.funds"), chart)
     return render("disclosure/funds.html", page)
 
 
@@ -349,7 +287,7 @@ def fund(code: str, fmt: str) -> ResponseReturnValue:
         )
         return exports(periods, columns, f"fund-{code.lower()}", fmt)
     page = FundPage(
-        head=_head(standing),
+        head=head_of(standing),
         fund=view,
         document_ref=record.document_ref,
         since=day_long(record.opened_on),
@@ -357,7 +295,7 @@ def fund(code: str, fmt: str) -> ResponseReturnValue:
         income=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "income")),
         expense=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "expense")),
         year_chart=_year_chart(view.movement),
-        files=_files("disclosure.fund", code=code),
+        files=files_of("disclosure.fund", code=code),
         gifts_url=url_for("disclosure.donations", fund=code),
         is_english=language() == "en",
     )
@@ -376,152 +314,3 @@ def _year_chart(move: Movement) -> Chart | None:
     if not any(point.fen for point in points):
         return None
     return waterfall(_("How the year went from the start to what is left"), points)
-
-
-@dataclass(frozen=True, slots=True)
-class GiftView:
-    """One gift as a page or file shows it; ``amount_fen`` is None where it is hidden."""
-
-    public_no: str
-    received_on: date
-    booked_on: date
-    display_name: str
-    amount_fen: int | None
-    fund_code: str
-    fund: str
-    earmark: str
-    channel: str
-    voucher: str
-
-
-@dataclass(frozen=True, slots=True)
-class DonationsPage:
-    """Page: ``/disclosure/donations``."""
-
-    head: Head
-    rows: tuple[GiftView, ...]
-    totals: GiftTotals
-    hidden_note: str
-    months: tuple[tuple[str, str], ...]
-    funds: tuple[tuple[str, str], ...]
-    channels: tuple[tuple[str, str], ...]
-    month: str
-    fund: str
-    channel: str
-    is_filtered: bool
-    older_url: str
-    newest_url: str
-    files: tuple[tuple[str, str], ...]
-
-
-def _gift_view(row: GiftRow) -> GiftView:
-    return GiftView(
-        public_no=row.public_no,
-        received_on=row.received_on,
-        booked_on=row.booked_on,
-        display_name=translated(row.name) if row.is_unnamed else row.name,
-        amount_fen=row.amount_fen,
-        fund_code=row.fund,
-        fund=row.fund_name,
-        earmark=row.earmark,
-        channel=translated(CHANNELS[row.channel]),
-        voucher=row.voucher,
-    )
-
-
-def _gift_filter() -> GiftFilter:
-    """Return the filter an address asks for; what cannot be read is left out."""
-    try:
-        month = Month.parse(request.args["month"]) if request.args.get("month") else None
-    except Refused:
-        abort(404)
-    channel = request.args.get("channel", "")
-    if channel and channel not in CHANNELS:
-        abort(404)
-    return GiftFilter(month, request.args.get("fund", ""), channel, _after(request.args.get("after", "")))
-
-
-def _after(text: str) -> tuple[int, str, int, int] | None:
-    """Return the key of the last row of the page before."""
-    if not text:
-        return None
-    try:
-        month, word, number, line_no = text.split(".")
-        return int(month), word, int(number), int(line_no)
-    except ValueError:
-        abort(404)
-
-
-def _gift_columns() -> tuple[FileColumn, ...]:
-    return (
-        FileColumn("public_no", _("Number of the gift")),
-        FileColumn("received_on", _("Received on"), "date"),
-        FileColumn("booked_on", _("Booked on"), "date"),
-        FileColumn("display_name", _("Giver, as shown by choice")),
-        FileColumn("amount_fen", _("Amount (yuan)"), "money"),
-        FileColumn("fund_code", _("Code")),
-        FileColumn("fund", _("Fund")),
-        FileColumn("earmark", _("Purpose")),
-        FileColumn("channel", _("Channel")),
-        FileColumn("voucher", _("Voucher")),
-    )
-
-
-@table_rule(blueprint, "/disclosure/donations")
-@public
-@cached_by(LEDGER, GIFTS)
-def donations(fmt: str) -> ResponseReturnValue:
-    """Show every posted gift, by month, fund and channel."""
-    session, org_id = db.session(), current_org().id
-    wanted = _gift_filter()
-    named = {
-        key: value
-        for key, value in (
-            ("month", str(wanted.month) if wanted.month else ""),
-            ("fund", wanted.fund),
-            ("channel", wanted.channel),
-        )
-        if value
-    }
-    if fmt != "html":
-        rows = queries.gift_rows(session, org_id, wanted, queries.FILE_ROWS)
-        return exports([_gift_view(row) for row in rows], _gift_columns(), "donations", fmt)
-    found = queries.gift_rows(session, org_id, wanted, queries.PAGE_ROWS + 1)
-    shown = found[: queries.PAGE_ROWS]
-    totals = queries.gift_totals(session, org_id, wanted, SMALL)
-    older = url_for("disclosure.donations", after=shown[-1].key, **named) if len(found) > len(shown) else ""
-    funds = [(card.code, _name(card.name, card.name_en)) for card in queries.public_cards(session, org_id)]
-    page = DonationsPage(
-        head=_head(queries.standing(session, org_id, today())),
-        rows=tuple(_gift_view(row) for row in shown),
-        totals=totals,
-        hidden_note=_hidden_note(totals),
-        months=tuple((str(m), month_text(m)) for m in queries.gift_months(session, org_id)),
-        funds=tuple(pair for pair in funds if pair[0] != "AGENCY"),
-        channels=tuple((code, translated(label)) for code, label in CHANNELS.items()),
-        month=named.get("month", ""),
-        fund=wanted.fund,
-        channel=wanted.channel,
-        is_filtered=bool(named),
-        older_url=older,
-        newest_url=url_for("disclosure.donations", **named) if wanted.after else "",
-        files=_files("disclosure.donations", **named),
-    )
-    return render("disclosure/donations.html", page)
-
-
-def _hidden_note(totals: GiftTotals) -> str:
-    """Return the sentence on gifts whose amount is not shown; empty when there are none."""
-    if not totals.hidden_count:
-        return ""
-    if totals.hidden_fen is None:
-        return ngettext(
-            "%(num)s further gift is not counted here, because its giver does not want the amount shown.",
-            "%(num)s further gifts are not counted here, because their givers do not want the amount shown.",
-            totals.hidden_count,
-        )
-    return _(
-        "%(count)s further gifts of together %(amount)s yuan, whose givers do not want their amount shown.",
-        count=totals.hidden_count,
-        amount=format_yuan(totals.hidden_fen),
-    )

@@ -19,10 +19,11 @@ from charity.db import Actor
 from charity.errors import N_, Problem, refuse, refuse_if, register
 from charity.ids import new_id
 from charity.ledger.books import load_books
+from charity.ledger.completion_rules import complete
 from charity.ledger.drafting import DraftOrigin, make_draft
 from charity.ledger.models import Draft, Earmark, Fund, Period
 from charity.ledger.reading import PostedRecord, read_voucher, read_vouchers
-from charity.ledger.rules import DraftLine, DraftVoucher, complete, guarded_deltas
+from charity.ledger.rules import DraftLine, DraftVoucher, guarded_deltas
 from charity.ledger.sealed_models import FundGuard, Incident, IncidentCover, Voucher
 from charity.money import format_yuan
 from charity.oplog.rules import register_acts

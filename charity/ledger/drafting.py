@@ -20,6 +20,7 @@ from charity.errors import N_, Problem, refuse, refuse_if, register
 from charity.ids import new_id
 from charity.ledger import states
 from charity.ledger.books import load_books
+from charity.ledger.completion_rules import complete
 from charity.ledger.models import Attachment, Draft, Period
 from charity.ledger.rules import (
     Books,
@@ -28,7 +29,6 @@ from charity.ledger.rules import (
     check_attachments,
     check_draft,
     check_word,
-    complete,
     has_money_lines,
 )
 from charity.oplog.rules import Change, register_acts

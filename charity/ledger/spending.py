@@ -20,7 +20,7 @@ from charity.ids import new_id
 from charity.ledger.books import load_books
 from charity.ledger.models import Earmark, Fund
 from charity.ledger.refusals import refused_by_database
-from charity.ledger.rules import DraftVoucher
+from charity.ledger.rules import DraftVoucher, FundInfo
 from charity.ledger.sealed_models import FundGuard, FundMonth, Hold, HoldEvent
 from charity.money import format_yuan
 from charity.oplog.rules import register_acts
@@ -181,13 +181,7 @@ def place_hold(
         raise refuse("permission_missing", permission="ledger.hold")
     if amount_fen <= 0:
         raise refuse("hold_amount", "amount")
-    books = load_books(session, actor.org_id, on)
-    info = books.funds.get(fund)
-    if info is None:
-        raise refuse("fund_unknown", "fund", line=1, fund=fund, on=on)
-    key = (fund, earmark or info.default_earmark)
-    if key[1] not in books.earmarks or books.earmarks[key[1]].fund != fund:
-        raise refuse("earmark_unknown", "earmark", line=1, earmark=earmark, fund=fund)
+    info, key, earmark_id = _purse(session, actor.org_id, fund, earmark, on)
     repeat = idempotency_key or f"hold-{new_id()}"
     known = session.scalar(select(Hold).where(Hold.org_id == actor.org_id, Hold.idempotency_key == repeat))
     if known is not None:
@@ -202,7 +196,7 @@ def place_hold(
                 org_id=actor.org_id,
                 id=hold_id,
                 fund_id=info.id,
-                earmark_id=books.earmarks[key[1]].id,
+                earmark_id=earmark_id,
                 amount_fen=amount_fen,
                 placed_on=on,
                 ask_on=ask_on,
@@ -225,6 +219,18 @@ def place_hold(
         amount_fen=amount_fen,
     )
     return hold_id
+
+
+def _purse(session: Session, org_id: int, fund: str, earmark: str, on: date) -> tuple[FundInfo, Key, int]:
+    """Return the fund, its key with the earmark, and the earmark's id, or refuse."""
+    books = load_books(session, org_id, on)
+    info = books.funds.get(fund)
+    if info is None:
+        raise refuse("fund_unknown", "fund", line=1, fund=fund, on=on)
+    key = (fund, earmark or info.default_earmark)
+    if key[1] not in books.earmarks or books.earmarks[key[1]].fund != fund:
+        raise refuse("earmark_unknown", "earmark", line=1, earmark=earmark, fund=fund)
+    return info, key, books.earmarks[key[1]].id
 
 
 def _check_hold(session: Session, org_id: int, key: Key, amount_fen: int, on: date) -> list[Problem]:

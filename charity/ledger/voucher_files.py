@@ -20,12 +20,13 @@ from charity.db import Actor
 from charity.errors import N_, Problem, Refused, refuse, refuse_if, register
 from charity.ledger.attachments import store_attachment
 from charity.ledger.books import load_books
+from charity.ledger.completion_rules import complete
 from charity.ledger.corrections import remainder
 from charity.ledger.drafting import DraftOrigin, make_draft, review_drafts, sign_drafts, submit_drafts
 from charity.ledger.models import Draft
 from charity.ledger.posting import post_drafts
 from charity.ledger.reading import read_voucher
-from charity.ledger.rules import DraftLine, DraftVoucher, complete
+from charity.ledger.rules import DraftLine, DraftVoucher
 from charity.ledger.sealed_models import Voucher
 from charity.money import parse_yuan
 from charity.periods import Month, parse_date
