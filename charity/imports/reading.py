@@ -6,7 +6,7 @@ that is asked again at booking.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -133,18 +133,18 @@ def facts_of(session: Session, file: ImportFile) -> FileFacts:
     return FileFacts(file.id, file.public_no, file.sha256, file.form, file.place, references)
 
 
-def facts_of_parsed(file: ImportFile, parsed: ParsedFile) -> FileFacts:
-    """Return the same of a file that is being read in: its rows are not all kept yet."""
+def references_of(parsed: ParsedFile) -> Callable[[Collection[str]], Mapping[str, int]]:
+    """Return the look-up of references among the payments of a file as it was read."""
     first: dict[str, int] = {}
     for row in parsed.rows:
         if row.is_credit and row.reference:
             first.setdefault(row.reference, row.row_no)
+    return lambda wanted: {text: first[text] for text in wanted if text in first}
 
-    def references(wanted: Collection[str]) -> Mapping[str, int]:
-        """Look references up among the payments of this file."""
-        return {text: first[text] for text in wanted if text in first}
 
-    return FileFacts(file.id, file.public_no, file.sha256, file.form, file.place, references)
+def facts_of_parsed(file: ImportFile, parsed: ParsedFile) -> FileFacts:
+    """Return what judge and booker need of a file that is being read in: not all rows are kept yet."""
+    return FileFacts(file.id, file.public_no, file.sha256, file.form, file.place, references_of(parsed))
 
 
 def judge_values(

@@ -122,11 +122,14 @@ def check_bookable(session: Session, file: ImportFile) -> list[Problem]:
     return problems
 
 
-def start_booking(session: Session, *, actor: Actor, file_id: int) -> Job:
-    """Book what is decided of a file, by a job that can be watched, cancelled and resumed.
+def prepare_booking(session: Session, *, actor: Actor, file_id: int) -> tuple[ImportFile, int]:
+    """Refuse a file that cannot be booked; let parked rows be tried again.
 
     Args:
-        actor: needs ``imports.book``; becomes the maker of the drafts.
+        actor: needs ``imports.book``.
+
+    Returns:
+        The file, locked, and how many rows wait to be booked.
 
     Raises:
         Refused: ``import_state``, ``import_running``, ``import_not_bookable``,
@@ -135,30 +138,32 @@ def start_booking(session: Session, *, actor: Actor, file_id: int) -> Job:
     need(actor, "imports.book")
     file = load_for(session, actor, file_id, "book")
     refuse_if(check_bookable(session, file))
+    waiting = (ImportRow.org_id == file.org_id, ImportRow.file_id == file.id, ImportRow.action != "")
     # What was parked is tried again: the reason may be gone, a bill booked meanwhile.
     session.execute(
         update(ImportRow)
-        .where(
-            ImportRow.org_id == file.org_id,
-            ImportRow.file_id == file.id,
-            ImportRow.state == "parked",
-            ImportRow.action != "",
-        )
+        .where(*waiting, ImportRow.state == "parked")
         .values(state="staged")
         .execution_options(synchronize_session=False)
     )
     count = session.scalar(
-        select(func.count())
-        .select_from(ImportRow)
-        .where(
-            ImportRow.org_id == file.org_id,
-            ImportRow.file_id == file.id,
-            ImportRow.state == "staged",
-            ImportRow.action != "",
-        )
+        select(func.count()).select_from(ImportRow).where(*waiting, ImportRow.state == "staged")
     )
     if not count:
         raise refuse("import_nothing")
+    return file, count
+
+
+def start_booking(session: Session, *, actor: Actor, file_id: int) -> Job:
+    """Book what is decided of a file, by a job that can be watched, cancelled and resumed.
+
+    Args:
+        actor: needs ``imports.book``; becomes the maker of the drafts.
+
+    Raises:
+        Refused: see :func:`prepare_booking`.
+    """
+    file, count = prepare_booking(session, actor=actor, file_id=file_id)
     job = enqueue(session, actor=actor, kind="imports.book", params={"file_id": file.id}, total=count)
     file.job_id = job.id
     session.flush()

@@ -103,6 +103,7 @@ def stage_file(
     data_dir: Path,
     on: date,
     place: str = "",
+    is_inline: bool = False,
 ) -> Staged:
     """Take in a dropped file: recognise it, keep it, read its rows and judge them.
 
@@ -116,6 +117,7 @@ def stage_file(
         data_dir: the data folder.
         on: today.
         place: code of its place of money; empty to find it out.
+        is_inline: leave a long file to the caller, who runs ``booking.read_job`` itself.
 
     Raises:
         Refused: ``permission_missing``; why it cannot be read; ``form_personal`` and the
@@ -160,7 +162,7 @@ def stage_file(
         form=file.form,
         count=file.row_count,
     )
-    if file.state == "reading":
+    if file.state == "reading" and not (is_inline and file.row_count > reading.INLINE_ROWS):
         _read_or_enqueue(session, actor, file, parsed, on)
     return Staged(file, False)
 
