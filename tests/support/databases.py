@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import Connection
-
-from charity import grants, schema, triggers
-from charity.config import Settings, load_settings, resource_dir
-from charity.db import Base
+from charity import schema
+from charity.config import Settings, load_settings
 from tests.support.postgres import APP, OWNER, PostgresServer
 
 #: Keys of the tests: fixed, so that a golden file is the same everywhere.
@@ -54,38 +51,6 @@ def make_settings(folder: Path, database: Database, **environ: str) -> Settings:
     )
 
 
-def build(settings: Settings) -> None:
-    """Bring an empty database to what the app expects.
-
-    Through the migrations; while a release is being written and none exists yet, from
-    the models, which tests/contracts/test_migrations.py holds to be the same.
-    """
-    if any((resource_dir("migrations") / "versions").glob("*.py")):
-        schema.upgrade(settings)
-        return
-    with schema.owner_engine(settings) as engine, engine.begin() as connection:
-        _create_what_stands(connection, settings)
-
-
-def _create_what_stands(connection: Connection, settings: Settings) -> None:
-    """Create the tables whose foreign keys resolve: features are still being written."""
-    schema.load_tables()
-    tables = set(Base.metadata.tables.values())
-    while broken := {
-        table
-        for table in tables
-        if any(
-            key.target_fullname.rsplit(".", 1)[0] not in {t.name for t in tables}
-            for key in table.foreign_keys
-        )
-    }:
-        tables -= broken
-    Base.metadata.create_all(connection, tables=sorted(tables, key=lambda table: table.name))
-    names = {table.name for table in tables}
-    triggers.install(connection, [trigger for trigger in triggers.registered() if trigger.table in names])
-    grants.install(connection, settings)
-
-
 def sqlite_database(path: Path) -> Database:
     """Return the database of a file."""
     return Database("sqlite", f"sqlite:///{path}", f"sqlite:///{path}")
@@ -99,7 +64,7 @@ def postgresql_database(server: PostgresServer, name: str) -> Database:
 def sqlite_template(folder: Path) -> Path:
     """Build the SQLite template and return its file, without a write-ahead log beside it."""
     path = folder / "template.db"
-    build(make_settings(folder, sqlite_database(path)))
+    schema.upgrade(make_settings(folder, sqlite_database(path)))
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
@@ -109,7 +74,7 @@ def sqlite_template(folder: Path) -> Path:
 def postgresql_template(server: PostgresServer, folder: Path) -> str:
     """Build the PostgreSQL template and return its name."""
     server.create("template_charity")
-    build(make_settings(folder, postgresql_database(server, "template_charity")))
+    schema.upgrade(make_settings(folder, postgresql_database(server, "template_charity")))
     return "template_charity"
 
 
