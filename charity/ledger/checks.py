@@ -22,7 +22,7 @@ from charity.db import sum_of
 from charity.ledger.attachments import attachment_path
 from charity.ledger.commitments import differing_fields
 from charity.ledger.models import Account, Attachment, Fund, GuardRule, Period, VoucherCounter
-from charity.ledger.reading import PostedRecord, each_voucher
+from charity.ledger.reading import PostedRecord, each_voucher, read_vouchers
 from charity.ledger.sealed_models import (
     Balance,
     CashFlowTotal,
@@ -143,6 +143,32 @@ def _check_lines(record: PostedRecord) -> list[str]:
         if fields:
             messages.append(f"line {line.line_no}: changed after posting: {', '.join(fields)}")
     return messages
+
+
+def check_corrections(session: Session, org_id: int) -> list[Finding]:
+    """Find vouchers of which their corrections have taken back more than there was."""
+    line, voucher = VoucherLine, Voucher
+    target = func.coalesce(voucher.reverses_id, voucher.corrects_id)
+    corrected = select(target).where(voucher.org_id == org_id, target.is_not(None))
+    of = func.coalesce(target, voucher.id)
+    rows = session.execute(
+        select(of)
+        .join(line, (line.org_id == voucher.org_id) & (line.voucher_id == voucher.id))
+        .where(voucher.org_id == org_id, of.in_(corrected), ~line.is_retag)
+        .group_by(of, line.account_id, line.fund_id, line.earmark_id, line.debit_fen != 0)
+        .having(func.sum(line.debit_fen + line.credit_fen) < 0)
+        .limit(LIMIT)
+    )
+    ids = sorted({row[0] for row in rows})
+    names = {record.header["id"]: record for record in read_vouchers(session, org_id, ids)}
+    return [
+        Finding(
+            "corrections",
+            f"{names[key].month} {names[key].number_text}" if key in names else f"voucher {key}",
+            "its corrections take back more than there was",
+        )
+        for key in ids
+    ]
 
 
 def check_orphans(session: Session, org_id: int) -> list[Finding]:
@@ -431,6 +457,7 @@ def attachment_check(data_dir: Path) -> Check:
 CHECKS: Sequence[Check] = (
     check_triggers,
     check_vouchers,
+    check_corrections,
     check_orphans,
     check_counters,
     check_balances,

@@ -61,7 +61,8 @@ def default_cash_flow(line: DraftLine, others: Iterable[str]) -> str:
 
     Source: 民间非营利组织会计制度 财会〔2024〕25号, statement of cash flows; rows 待核实.
     """
-    table = _CASH_FLOW_IN if line.debit_fen > 0 or line.credit_fen < 0 else _CASH_FLOW_OUT
+    # Red takes back on the side of its original, so the side decides, not the sign.
+    table = _CASH_FLOW_IN if line.debit_fen else _CASH_FLOW_OUT
     codes = list(others)
     for prefix, item in table:
         if any(code.startswith(prefix) for code in codes):

@@ -132,7 +132,15 @@ class VoucherLine(Base):
         ),
         CheckConstraint("(debit_fen <> 0) <> (credit_fen <> 0)", name="one_side"),
         CheckConstraint("line_no > 0", name="line_no"),
-        Index("ix_ledger_voucher_line_book", "org_id", "account_id", "fund_id", "voucher_on", "voucher_id"),
+        Index(
+            "ix_ledger_voucher_line_book",
+            "org_id",
+            "account_id",
+            "fund_id",
+            "voucher_on",
+            "voucher_id",
+            "line_no",
+        ),
         Index(
             "ix_ledger_voucher_line_source",
             "org_id",

@@ -72,6 +72,19 @@ _CHECKS: tuple[tuple[str, str], ...] = (
       AND v.id = COALESCE(NEW.reverses_id, NEW.corrects_id) AND v.colour = 'blue')""",
     ),
     (
+        # What is left of a voucher after all its corrections, this one included.
+        "correction_stale",
+        """COALESCE(NEW.reverses_id, NEW.corrects_id) IS NOT NULL AND EXISTS (SELECT 1
+    FROM ledger_voucher_line l WHERE l.org_id = NEW.org_id AND NOT l.is_retag
+      AND l.voucher_id IN (SELECT NEW.id UNION ALL SELECT COALESCE(NEW.reverses_id, NEW.corrects_id)
+        UNION ALL SELECT v.id FROM ledger_voucher v WHERE v.org_id = NEW.org_id
+          AND v.corrects_id = COALESCE(NEW.reverses_id, NEW.corrects_id)
+        UNION ALL SELECT v.id FROM ledger_voucher v WHERE v.org_id = NEW.org_id
+          AND v.reverses_id = COALESCE(NEW.reverses_id, NEW.corrects_id))
+    GROUP BY {+}l.account_id, {+}l.fund_id, {+}l.earmark_id, l.debit_fen <> 0
+    HAVING SUM(l.debit_fen + l.credit_fen) < 0)""",
+    ),
+    (
         "line_unsound",
         f"""EXISTS (SELECT 1 FROM {_LINES}
     AND (a.id IS NULL OR f.id IS NULL OR e.id IS NULL OR e.fund_id <> l.fund_id OR NOT a.is_postable
@@ -217,10 +230,17 @@ def _sqlite_trigger(name: str, event: str, table: str, checks: list[tuple[str, s
 
 
 def _postgresql_trigger(
-    name: str, event: str, table: str, checks: list[tuple[str, str]], acts: list[str], result: str = "NEW"
+    name: str,
+    event: str,
+    table: str,
+    checks: list[tuple[str, str]],
+    acts: list[str],
+    result: str = "NEW",
+    first: list[str] | None = None,
 ) -> str:
     """Return one PostgreSQL function with the owner's rights and its trigger."""
-    body = [
+    body = [f"  {act};" for act in first or ()]
+    body += [
         f"  IF {_fill(when, _POSTGRESQL_PARTS)} THEN RAISE EXCEPTION 'ledger: {code}'; END IF;"
         for code, when in checks
     ]
@@ -253,6 +273,10 @@ _LOCK_GUARDS = """PERFORM 1 FROM ledger_fund_guard g WHERE g.org_id = NEW.org_id
       WHERE l.org_id = NEW.org_id AND l.voucher_id = NEW.id)
     ORDER BY g.fund_id, g.earmark_id FOR UPDATE"""
 
+#: Two corrections of one voucher in one moment: the second waits and sees the first.
+_LOCK_TARGET = """PERFORM 1 FROM ledger_voucher v WHERE v.org_id = NEW.org_id
+    AND v.id = COALESCE(NEW.reverses_id, NEW.corrects_id) FOR UPDATE"""
+
 _SEAL = Trigger(
     "ledger_voucher_seal",
     "ledger_voucher",
@@ -263,6 +287,7 @@ _SEAL = Trigger(
         "ledger_voucher",
         list(_CHECKS),
         ["NEW.tx := txid_current()"],
+        first=[_LOCK_TARGET],
     ),
 )
 _PROJECT = Trigger(
