@@ -148,7 +148,7 @@ def demo(options: argparse.Namespace, _rest: list[str]) -> None:
 def server_command(python: Path, port: int) -> list[object]:
     """Return the command of granian, or of Werkzeug's server where granian has no wheel."""
     if next(VENV.glob("**/site-packages/granian"), None):
-        how = ("--interface", "wsgi", "--blocking-threads", 8, "--log-level", "warning")
+        how = ("--interface", "wsgi", "--blocking-threads", 8, "--log-level", "error")
         return [python, "-m", "granian", *how, "--host", "127.0.0.1", "--port", port, "wsgi:app"]
     return [python, "-m", "flask", "--app", "wsgi", "run", "--port", port]
 
