@@ -928,7 +928,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['org_id', 'voucher_id', 'tx'], ['ledger_voucher.org_id', 'ledger_voucher.id', 'ledger_voucher.tx'], name='fk_ledger_voucher_line_voucher', initially='DEFERRED', deferrable=True),
     sa.PrimaryKeyConstraint('org_id', 'voucher_id', 'line_no', name=op.f('pk_ledger_voucher_line'))
     )
-    op.create_index('ix_ledger_voucher_line_book', 'ledger_voucher_line', ['org_id', 'account_id', 'fund_id', 'voucher_on', 'voucher_id'], unique=False)
+    op.create_index('ix_ledger_voucher_line_book', 'ledger_voucher_line', ['org_id', 'account_id', 'fund_id', 'voucher_on', 'voucher_id', 'line_no'], unique=False)
     op.create_index('ix_ledger_voucher_line_money', 'ledger_voucher_line', ['org_id', 'money_place_id', 'voucher_on'], unique=False, sqlite_where=sa.text('money_place_id IS NOT NULL'), postgresql_where=sa.text('money_place_id IS NOT NULL'))
     op.create_index('ix_ledger_voucher_line_source', 'ledger_voucher_line', ['org_id', 'source_id'], unique=False, sqlite_where=sa.text('source_id IS NOT NULL'), postgresql_where=sa.text('source_id IS NOT NULL'))
     op.create_table('proofs_checkpoint',
