@@ -59,10 +59,24 @@ def donor_or_404(public_no: str) -> donor_queries.DonorFacts:
 
 def page_url(**changes: object) -> str:
     """Return the address of this page with other paging; None drops an argument."""
-    values = request.args.to_dict() | (request.view_args or {}) | changes
+    values = _arguments() | (request.view_args or {}) | changes
     return url_for(
         str(request.endpoint), **{name: value for name, value in values.items() if value is not None}
     )
+
+
+def file_links() -> tuple[tuple[str, str], ...]:
+    """Return label and address of this list's files, with its filter and without its paging."""
+    values = {name: text for name, text in _arguments().items() if name not in ("before", "after", "key")}
+    return tuple(
+        (fmt.upper(), url_for(str(request.endpoint), **values | {"fmt": fmt})) for fmt in ("csv", "json")
+    )
+
+
+def _arguments() -> dict[str, Any]:
+    """Return the arguments of the address, without names that mean something to ``url_for``."""
+    given = request.args.to_dict().items()
+    return {name: text for name, text in given if name not in ("endpoint", "fmt") and name[:1] != "_"}
 
 
 def labels_of(codes: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -125,9 +139,10 @@ def offer_known(form: GiverForm) -> bool:
     return bool(rows) and form.kind.data in ("person", "group") and not form.known.data
 
 
-def ask_who(form: GiverForm) -> None:
-    """Show the form again with the question whether it is one of the known donors."""
+def ask_who(form: GiverForm, problems: Iterable[Problem]) -> None:
+    """Let the form ask whether it is one of the known donors; what else is wrong is said with it."""
     form.validate_on_submit()
+    form.add_problems(problems)
     form.known.errors = [_("Donors of this name are known. Say whether it is one of them.")]
 
 

@@ -145,14 +145,10 @@ def donor_rows(session: Session, org_id: int, donor_ids: Sequence[int]) -> list[
     return [found[donor_id] for donor_id in donor_ids if donor_id in found]
 
 
-def _sums(
-    session: Session, org_id: int, donor_ids: Sequence[int]
-) -> dict[int, tuple[int, int, date | None]]:
+def _sums(session: Session, org_id: int, donor_ids: Sequence[int]) -> dict[int, tuple[int, int, date | None]]:
     """Return donor → how many gifts, their sum in fen, the latest day; with merged donors."""
     rows = session.execute(
-        select(
-            Donor.root_id, func.count(), func.sum(Donation.amount_fen), func.max(Donation.received_on)
-        )
+        select(Donor.root_id, func.count(), func.sum(Donation.amount_fen), func.max(Donation.received_on))
         .join(Donation, and_(Donation.org_id == Donor.org_id, Donation.donor_id == Donor.id))
         .where(Donor.org_id == org_id, Donor.root_id.in_(donor_ids))
         .group_by(Donor.root_id)

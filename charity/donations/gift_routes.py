@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,8 +22,8 @@ from charity.donations.common_routes import (
     books_today,
     carried_out_with,
     chosen_donor,
-    donor_of,
     donor_or_404,
+    file_links,
     gift_or_404,
     has_page,
     kept_papers,
@@ -68,6 +69,7 @@ class ListPage:
     states: dict[str, str]
     channels: dict[str, str]
     counts: dict[str, int]
+    files: tuple[tuple[str, str], ...]
     may_record: bool
     may_draft: bool
     newest_url: str
@@ -100,6 +102,7 @@ def gifts(fmt: str) -> ResponseReturnValue:
             state: queries.count_in_state(reading(), actor.org_id, state)
             for state in ("waiting", "unidentified", "undrafted", "held")
         },
+        files=file_links(),
         may_record=actor.may("donations.record"),
         may_draft=actor.may("ledger.draft"),
         newest_url=page_url(before=None) if before else "",
@@ -187,7 +190,7 @@ def new_gift() -> ResponseReturnValue:
         made.append(gift.public_no)
 
     if is_open and form.is_submitted():
-        ask_who(form)
+        ask_who(form, problems)
     elif carried_out_with(form, problems, work):
         return _recorded(form, made[-1])
     return render("donations/new_gift.html", NewPage(form, donor, asks, papers), status_of(form))
@@ -200,10 +203,9 @@ def _new_form() -> GiftForm:
     for name in ("channel", "place"):
         if given.get(name):
             values[name] = given[name]
-    try:
-        values["received_on"] = parse_date(given.get("received_on", "")) if "received_on" in given else today()
-    except Refused:
-        values["received_on"] = today()
+    if "received_on" in given:
+        with suppress(Refused):
+            values["received_on"] = parse_date(given["received_on"])
     pledges = donor_queries.list_pledges(reading(), me().org_id, public_no=given.get("pledge", "-"))
     if pledges:
         pledge = pledges[0]
@@ -411,9 +413,7 @@ def _drafted(gift_ids: list[int] | None, url: str) -> ResponseReturnValue:
     """Draft vouchers and say how many."""
     try:
         made = transact(
-            lambda session: len(
-                draft_donations(session, actor=me(), on=today(), donation_ids=gift_ids)
-            )
+            lambda session: len(draft_donations(session, actor=me(), on=today(), donation_ids=gift_ids))
         )
     except Refused as refused:
         for sentence in problems_of(refused):
@@ -422,6 +422,4 @@ def _drafted(gift_ids: list[int] | None, url: str) -> ResponseReturnValue:
     if not made:
         flash(_("No voucher could be drafted; the gifts held back say why."), "warn")
         return redirect(url, 303)
-    return done(
-        ngettext("%(num)s voucher was drafted.", "%(num)s vouchers were drafted.", made), url
-    )
+    return done(ngettext("%(num)s voucher was drafted.", "%(num)s vouchers were drafted.", made), url)

@@ -271,7 +271,7 @@ def claim(public_no: str) -> ResponseReturnValue:
         )
 
     if is_open and form.is_submitted():
-        ask_who(form)
+        ask_who(form, problems)
     elif carried_out_with(form, problems, work):
         return done(_("The money has its giver; the voucher out of 220901 is drafted."), url)
     return render("donations/claim.html", page, status_of(form))
