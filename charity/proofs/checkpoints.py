@@ -36,7 +36,7 @@ PROBLEMS = register(
             "Restore the data folder from its backup, or publish the files anew from the books."
         ),
         "checkpoint_file_broken": N_(
-            "The file of the last published checkpoint (%(path)s) is damaged: %(reason)s. "
+            "The file of the last published checkpoint (%(path)s) is damaged, or not signed by this log. "
             "Nothing was signed. Restore it from its backup."
         ),
         "checkpoint_replayed": N_(
@@ -118,8 +118,8 @@ def check_published(
         return [Problem("checkpoint_file_missing", {"path": path})] if last is not None else []
     try:
         note = read_published(text, log, keys)
-    except BadNote as bad:
-        return [Problem("checkpoint_file_broken", {"path": path, "reason": str(bad)})]
+    except BadNote:
+        return [Problem("checkpoint_file_broken", {"path": path})]
     if last is not None and note.head.size < last.tree_size:
         values = {"path": path, "size": note.head.size, "signed": last.tree_size}
         return [Problem("checkpoint_replayed", values)]

@@ -202,6 +202,17 @@ def proof_of(session: Session, org_id: int, ref: LineRef) -> ProofBundle | None:
     return None if voucher_id is None else inclusion_of(session, org_id, voucher_id, ref.line_no)
 
 
+def is_covered(session: Session, org_id: int, voucher_id: int) -> bool:
+    """Say whether a published checkpoint covers all lines of a voucher."""
+    last = last_checkpoint(session, org_id)
+    position = session.scalar(
+        select(func.max(LogLeaf.position)).where(
+            LogLeaf.org_id == org_id, LogLeaf.voucher_id == voucher_id, IS_LINE
+        )
+    )
+    return last is not None and position is not None and position < last.tree_size
+
+
 def last_line(session: Session, org_id: int) -> LineRef | None:
     """Return the last line that the newest checkpoint covers; None without any."""
     last = last_checkpoint(session, org_id)

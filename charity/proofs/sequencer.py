@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import select
@@ -22,11 +22,24 @@ from charity.errors import N_, Refused
 from charity.jobs.service import register_handler
 from charity.jobs.worker import JobContext, register_periodic
 from charity.places.models import Org
-from charity.proofs.checkpoints import folder_of, last_checkpoint, refuse_fork, sign_checkpoint
+from charity.proofs.chaining import unchained
+from charity.proofs.checkpoints import (
+    find_log,
+    folder_of,
+    last_checkpoint,
+    refuse_fork,
+    sign_checkpoint,
+)
 from charity.proofs.folder import LogFolder
 from charity.proofs.models import ProofLog
 from charity.proofs.publishing import drop_partials, write_tiles
-from charity.proofs.service import APPEND_LIMIT, JOB_KIND, append_leaves
+from charity.proofs.service import (
+    APPEND_LIMIT,
+    JOB_KIND,
+    append_leaves,
+    chain_owners,
+    has_books_waiting,
+)
 from charity.proofs.tile_rules import Tile, new_tiles
 from charity.proofs.tree import TreeDamaged
 from charity.web.context import settings as app_settings
@@ -35,7 +48,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 #: How often every worker looks whether something was left behind, in seconds.
-EVERY_S = 600.0
+EVERY_S = 60.0
 #: Tiles written between two looks at whether the job was cancelled.
 _TILES = 32
 
@@ -161,14 +174,32 @@ def _handle(context: JobContext) -> Mapping[str, Any]:
     }
 
 
+def is_due(session: Session, org_id: int, at: datetime) -> bool:
+    """Say whether a run has something to do that should not wait.
+
+    Posted lines, closed months and leaves without a checkpoint never wait; a log in which
+    people only read and sign in is committed to once an hour.
+    """
+    log, last = find_log(session, org_id), last_checkpoint(session, org_id)
+    if has_books_waiting(session, org_id):
+        return True
+    if log is not None and last is not None:
+        if log.tree_size > last.tree_size:
+            return True
+        if at - last.signed_at < timedelta(hours=1):
+            return False
+    return any(unchained(session, owner, is_full=False, limit=1) for owner in chain_owners(session, org_id))
+
+
 def catch_up(at: datetime) -> None:
-    """Bring every org's log up to date, whatever was not asked for; one's trouble stops no other."""
+    """Bring every org's log up to date, whoever forgot to ask; one's trouble stops no other."""
     with Session(db.engine) as session:
         runner = SessionRunner(session)
         orgs = runner.read(lambda own: list(own.scalars(select(Org.id).order_by(Org.id))))
         for org_id in orgs:
             try:
-                sequence(runner, org_id=org_id, at=at, settings=app_settings())
+                if runner.read(lambda own, org_id=org_id: is_due(own, org_id, at)):  # type: ignore[misc]
+                    sequence(runner, org_id=org_id, at=at, settings=app_settings())
             except (Refused, TreeDamaged):
                 logger.exception("the proof log of org %s was not signed", org_id)
 

@@ -77,14 +77,12 @@ class _Appender:
         log: the log's row, held.
         frontier: the tree's right edge, leaves not yet written included.
         count: leaves added.
-        has_closed: whether a month's leaf is among them.
     """
 
     session: Session
     log: ProofLog
     frontier: Frontier
     count: int = 0
-    has_closed: bool = False
     _leaves: list[dict[str, Any]] = field(default_factory=list)
     _nodes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -147,10 +145,9 @@ def append_leaves(
     refuse_fork(session, log, settings)
     appender = _Appender(session, log, Frontier.load(log.tree_size, log.frontier))
     has_more = _append_books(appender, limit)
-    if not has_more:
-        has_more = _append_oplog(appender, org_id, log.org_code, limit)
-        if not has_more and session.scalar(select(Org.is_default).where(Org.id == org_id)):
-            has_more = _append_oplog(appender, HOUSE_ORG_ID, HOUSE, limit)
+    appender.flush()
+    for owner in [] if has_more else chain_owners(session, org_id):
+        has_more = _append_oplog(appender, owner, limit) or has_more
     appender.flush()
     return Appended(appender.count, log.tree_size, has_more)
 
@@ -194,7 +191,6 @@ def _append_books(appender: _Appender, limit: int) -> bool:
         is_last_word = at + 1 == len(stretches) or stretches[at + 1].month != stretch.month
         if stretch.must_close and is_last_word:
             appender.flush()
-            appender.has_closed = True
             facts = month_facts(session, log, Month.from_code(stretch.month))
             for part, content in enumerate(month_leaves(facts), start=1):
                 appender.add(content, kind="month", month=stretch.month, line_no=part)
@@ -230,6 +226,11 @@ def _stretches(session: Session, org_id: int) -> list[_Stretch]:
         .order_by(counter.month, counter.word)
     )
     return [_Stretch(month, word, low, high, bool(closes)) for month, word, low, high, closes in rows]
+
+
+def has_books_waiting(session: Session, org_id: int) -> bool:
+    """Say whether posted lines or closed months have no leaf yet."""
+    return bool(_stretches(session, org_id))
 
 
 def _append_vouchers(appender: _Appender, stretch: _Stretch, mark: int, limit: int) -> int:
@@ -285,34 +286,47 @@ def _whole_vouchers(session: Session, org_id: int, stretch: _Stretch, mark: int,
     return last_no
 
 
-def _append_oplog(appender: _Appender, chain_org_id: int, org: str, limit: int) -> bool:
+def chain_owners(session: Session, org_id: int) -> list[int]:
+    """Return whose operation logs an org's tree commits to: its own, the default org the house's too."""
+    is_default = session.scalar(select(Org.is_default).where(Org.id == org_id))
+    return [org_id, HOUSE_ORG_ID] if is_default else [org_id]
+
+
+def _append_oplog(appender: _Appender, owner: int, limit: int) -> bool:
     """Chain entries of the operation log and commit to the chain; say whether more are left.
 
-    With a month's leaf the whole log is looked through, at once.
+    Once after each closed month the whole log is looked through, at once.
     """
-    is_full = appender.has_closed
-    count = chain_entries(appender.session, chain_org_id, is_full=is_full, limit=None if is_full else limit)
+    session, mark = appender.session, HOUSE if owner == HOUSE_ORG_ID else None
+    committed, is_full = _committed(session, appender.log.org_id, mark)
+    count = chain_entries(session, owner, is_full=is_full, limit=None if is_full else limit)
     if count == limit and not is_full:
         return True
-    head = chain_head(appender.session, chain_org_id)
-    if head.count > _committed(appender.session, appender.log.org_id, org):
+    head = chain_head(session, owner)
+    if head.count > committed:
         salt = os.urandom(32)
-        content = oplog_leaf(org, head.count, salt, head.sha256)
-        appender.add(content, kind="log", number=head.count, word=_log_mark(org), salt=salt)
+        content = oplog_leaf(mark or appender.log.org_code, head.count, salt, head.sha256)
+        appender.add(content, kind="log", number=head.count, word=mark, salt=salt)
     return False
 
 
-def _log_mark(org: str) -> str | None:
-    """Return the column that tells the installation's own log from an org's."""
-    return HOUSE if org == HOUSE else None
+def _committed(session: Session, org_id: int, mark: str | None) -> tuple[int, bool]:
+    """Return how many entries of a chain the tree commits to, and whether a month was closed since.
 
-
-def _committed(session: Session, org_id: int, org: str) -> int:
-    """Return how many entries of a chain the tree commits to already."""
-    mark = _log_mark(org)
-    query = select(func.max(LogLeaf.number)).where(LogLeaf.org_id == org_id, LogLeaf.kind == "log")
-    query = query.where(LogLeaf.word.is_(None) if mark is None else LogLeaf.word == mark)
-    return session.scalar(query) or 0
+    Args:
+        mark: column ``word`` of its leaves, which tells the house's log from the org's.
+    """
+    is_own = LogLeaf.word.is_(None) if mark is None else LogLeaf.word == mark
+    last = session.execute(
+        select(LogLeaf.number, LogLeaf.position)
+        .where(LogLeaf.org_id == org_id, LogLeaf.kind == "log", is_own)
+        .order_by(LogLeaf.position.desc())
+        .limit(1)
+    ).first()
+    closed = session.scalar(select(func.max(LogLeaf.position)).where(LogLeaf.org_id == org_id, IS_MONTH))
+    if last is None:
+        return 0, closed is not None
+    return last.number or 0, closed is not None and closed > last.position
 
 
 def request_sequencing(session: Session, *, actor: Actor) -> None:

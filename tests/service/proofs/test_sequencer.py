@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -233,7 +233,8 @@ def test_an_entry_missed_for_more_than_a_day_is_found_and_chained_with_the_next_
     assert (finding.check, finding.message) == ("operation log", "was never chained")
     assert "testing.proved" in finding.where
     close(log, "2026-02")
-    run(log)
+    log.post(GIFTS.replace("2026-01-0", "2026-03-0"))
+    run(log, limit=1)
     assert old in chained(session, log.org_id)
     assert findings(log) == []
 
@@ -293,3 +294,43 @@ def test_the_job_is_known_by_its_kind() -> None:
 
     kind = kind_of(service.JOB_KIND)
     assert kind is not None and kind.handler is sequencer._handle
+
+
+def test_posted_lines_closed_months_and_unsigned_leaves_do_not_wait(
+    log: Ledger, session: Session, settings: Settings, run: Run
+) -> None:
+    def due(minutes: int = 0) -> bool:
+        session.rollback()
+        return sequencer.is_due(session, log.org_id, AT + timedelta(minutes=minutes))
+
+    assert not due()
+    log.post(AID.replace("2026-02-15", "2026-02-20").replace("70,000", "1,000"))
+    assert due()
+    transact(
+        lambda own: service.append_leaves(own, org_id=log.org_id, at=AT, settings=settings), session=session
+    )
+    assert due(), "appended, not signed"
+    run(log)
+    assert not due()
+    close(log, "2026-02")
+    assert due()
+
+
+def test_what_is_only_logged_waits_for_an_hour(log: Ledger, session: Session) -> None:
+    transact(lambda own: entry(own, log.org_id, "signed in"), session=session)
+    assert not sequencer.is_due(session, log.org_id, AT + timedelta(minutes=59))
+    assert sequencer.is_due(session, log.org_id, AT + timedelta(minutes=60))
+
+
+def test_the_installations_own_entries_make_no_other_org_due(
+    session: Session, run: Run, settings: Settings
+) -> None:
+    open_books(session)
+    county = open_books(session, code="XJ", is_default=False)
+    run(county)
+    transact(lambda own: entry(own, 0, "nobody's"), session=session)
+    assert not sequencer.is_due(session, county.org_id, AT + timedelta(hours=2))
+
+
+def test_an_org_that_only_began_is_due(session: Session) -> None:
+    assert sequencer.is_due(session, open_books(session).org_id, AT)
