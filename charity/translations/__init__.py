@@ -29,8 +29,9 @@ ROOT = HERE.parent.parent
 LOCALES = {"zh_Hans": ".json", "zh_Hant": ".hant.json"}
 #: Catalogues in which every message must be translated.
 COMPLETE = ("zh_Hans",)
+#: ``_l`` is what forms call ``lazy_gettext`` beside ``_``.
 KEYWORDS = DEFAULT_KEYWORDS | parse_keywords(
-    ["lazy_gettext", "lazy_ngettext:1,2", "lazy_pgettext:1c,2", "npgettext:1c,2,3"]
+    ["lazy_gettext", "_l", "lazy_ngettext:1,2", "lazy_pgettext:1c,2", "npgettext:1c,2,3"]
 )
 
 #: Written into the header, so that the same messages give the same file.
