@@ -24,7 +24,7 @@ from charity.imports.models import ImportFile, ImportRow
 from charity.imports.reading import Answers
 from charity.imports.rules import check_file_act
 from charity.intake.mapping import Mapping as ColumnMapping
-from charity.intake.read import ParsedFile
+from charity.intake.read import ParsedFile, read_file
 from charity.jobs import rules as job_rules
 from charity.jobs.models import Job
 from charity.jobs.service import enqueue
@@ -249,14 +249,26 @@ def answer_file(
     return file
 
 
-def parsed_again(session: Session, file: ImportFile, data_dir: Path) -> ParsedFile:
-    """Return a kept file read once more, for the screen that asks about its columns."""
+def parsed_again(session: Session, file: ImportFile, data_dir: Path, *, is_raw: bool = False) -> ParsedFile:
+    """Return a kept file read once more, for the screen that asks about its columns.
+
+    Args:
+        is_raw: without the answers given so far, so that every column is shown.
+    """
     data = file_store().read(session, org_id=file.org_id, sha256=file.sha256, data_dir=data_dir)
+    if is_raw:
+        return read_file(data, file.name)
     return reading.parse(session, file.org_id, data, file.name, Answers.from_json(file.answers))
 
 
 def mapping_of(
-    parsed: ParsedFile, form: str, fields: Mapping[str, int], *, unit: str, channel: str
+    parsed: ParsedFile,
+    form: str,
+    fields: Mapping[str, int],
+    *,
+    unit: str,
+    channel: str,
+    unsigned_is_credit: bool | None = None,
 ) -> ColumnMapping:
     """Return a person's answer about the columns of a parsed file.
 
@@ -265,9 +277,15 @@ def mapping_of(
         fields: field → column index, from 0.
         unit: unit of the amount column, e.g. ``元``.
         channel: channel of the rows; empty where the form says it.
+        unsigned_is_credit: what amounts without sign and direction are; None when told.
     """
     return ColumnMapping(
-        form=form, headers=parsed.recognition.headers, fields=dict(fields), unit=unit, channel=channel
+        form=form,
+        headers=parsed.recognition.headers,
+        fields=dict(fields),
+        unit=unit,
+        channel=channel,
+        unsigned_is_credit=unsigned_is_credit,
     )
 
 
