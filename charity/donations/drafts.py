@@ -315,11 +315,10 @@ def _income_account(gift: _Gift, fund: str, books: Books) -> str:
 def _summary(gifts: Sequence[_Gift]) -> str:
     """Return the summary of a voucher, in Chinese, with numbers and no names."""
     first = gifts[0]
-    word = CHANNEL_WORDS[first.channel]
+    what = CHANNEL_WORDS[first.channel] + ("待认领款" if first.nature == "unidentified" else "捐赠")
     if len(gifts) == 1:
-        what = "待认领款" if first.nature == "unidentified" else "捐赠"
-        return f"收{word}{what} {first.public_no}"
-    return f"收{first.received_on.isoformat()}{word}捐赠 {len(gifts)}笔"
+        return f"收{what} {first.public_no}"
+    return f"收{first.received_on.isoformat()}{what} {len(gifts)}笔"
 
 
 def load_gifts(session: Session, org_id: int, books: Books, ids: Sequence[int]) -> list[_Gift]:
@@ -380,7 +379,7 @@ def undrafted(org_id: int) -> tuple[object, ...]:
 
 
 def draft_next(session: Session, *, actor: Actor, source_id: int, on: date) -> int:
-    """Draft the next gifts of one file: those of one place, day and channel that fit a voucher.
+    """Draft the next gifts of one file: whole days of one place, as many as one voucher may hold.
 
     Args:
         actor: becomes the maker; needs ``ledger.draft``.
@@ -390,26 +389,16 @@ def draft_next(session: Session, *, actor: Actor, source_id: int, on: date) -> i
     Returns:
         How many gifts were worked on; 0 when none waits.
     """
-    conditions = (*undrafted(actor.org_id), Donation.source_id == source_id)
-    order = (Donation.money_place_id, Donation.received_on, Donation.id)
-    first = session.execute(
-        select(Donation.money_place_id, Donation.received_on)
-        .where(*conditions)  # type: ignore[arg-type]
-        .order_by(*order)
-        .limit(1)
-    ).one_or_none()
-    if first is None:
-        return 0
-    ids = session.scalars(
-        select(Donation.id)
-        .where(
-            *conditions,  # type: ignore[arg-type]
-            Donation.money_place_id == first[0],
-            Donation.received_on == first[1],
-        )
-        .order_by(Donation.id)
+    rows = session.execute(
+        select(Donation.id, Donation.money_place_id, Donation.received_on)
+        .where(*undrafted(actor.org_id), Donation.source_id == source_id)  # type: ignore[arg-type]
+        .order_by(Donation.money_place_id, Donation.received_on, Donation.id)
         .limit(LINE_LIMIT)
     ).all()
+    last = rows[-1][1:] if len(rows) == LINE_LIMIT else None
+    # A day that may go on behind the limit waits for the next turn, so that it is not parted.
+    whole = [row.id for row in rows if row[1:] != last]
+    ids = whole or [row.id for row in rows]
     _draft_ids(session, actor=actor, ids=ids, on=on)
     return len(ids)
 
@@ -467,9 +456,9 @@ def _draft_ids(session: Session, *, actor: Actor, ids: Sequence[int], on: date) 
     if not ids:
         return []
     drafter = Drafter(session, actor=actor, on=on)
-    groups: dict[tuple[int | None, str, str, date], list[_Gift]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[_Gift]] = defaultdict(list)
     for gift in load_gifts(session, actor.org_id, drafter.books, ids):
-        groups[gift.source_id, gift.place, gift.channel, gift.received_on].append(gift)
+        groups[gift.source_id, gift.place, gift.channel, gift.nature, gift.received_on].append(gift)
     drafts = [draft for group in groups.values() for draft in drafter.draft(group)]
     if drafts:
         amount = sum(draft.total_fen for draft in drafts)
