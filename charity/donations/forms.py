@@ -359,7 +359,7 @@ class WordForm(BaseForm):
     """A word and the fund it means."""
 
     keyword = LineField(
-        _l("Word"), [Optional()], limit=400, render_kw={"autocomplete": "off", "size": KEYWORD_LIMIT}
+        _l("Word to learn"), [Optional()], limit=400, render_kw={"autocomplete": "off", "size": KEYWORD_LIMIT}
     )
     fund = SelectField(_l("Fund"), [InputRequired()])
     earmark = SelectField(_l("Earmark"), [Optional()])

@@ -53,7 +53,7 @@ def _columns() -> list[FileColumn]:
         FileColumn("public_no", _("Promise")),
         FileColumn("donor", _("Donor")),
         FileColumn("amount_fen", _("Promised"), "money"),
-        FileColumn("paid_fen", _("Came in"), "money"),
+        FileColumn("paid_fen", _("Came in so far"), "money"),
         FileColumn("left_fen", _("Still to come"), "money"),
         FileColumn("promised_on", _("Promised on"), "date"),
         FileColumn("due_on", _("To be paid by"), "date"),
