@@ -13,7 +13,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from charity.errors import N_, Refused, register
-from charity.intake.cells import PADDING, clean_account, parse_amount, parse_clock
+from charity.intake.cells import PADDING, PLACEHOLDERS, clean_account, parse_amount, parse_clock
 from charity.intake.payments import CellReader
 from charity.intake.people import donor_kind_hint
 from charity.intake.recognise import Recognition
@@ -88,6 +88,7 @@ class _BankReader:
         self._has_sides = {"debit", "credit"} <= columns.keys()
         self._has_direction = "direction" in columns
         self._unsigned_is_credit = recognition.unsigned_is_credit
+        self._unit_fen = recognition.unit_fen
         self._channel = recognition.channel or "bank"
         self._day = next((name for name in ("day", "booked") if name in columns), "time")
         self._has_clock = "time" in columns and self._day != "time"
@@ -99,7 +100,7 @@ class _BankReader:
         occurred_on, occurred_at, booked_on = self._when()
         amount_fen, is_credit = self._amount()
         summary, purpose, remark, more, currency, bank, ours, own_account = self._texts()
-        if currency.upper() not in _CURRENCIES and not is_blank(currency):
+        if currency and currency.upper() not in _CURRENCIES and not is_blank(currency):
             cells.note("row_currency_foreign", "currency", currency=currency[:20])
         name, account = self._other_side(is_credit)
         if more and more != remark:
@@ -156,7 +157,7 @@ class _BankReader:
         every export form of a bank that has them agrees. Without one, the moment, the
         serial number and, failing that too, the texts tell rows apart.
         """
-        booked = f"{self._channel} {'in' if is_credit else 'out'} {amount_fen} {occurred_on}"
+        booked = f"{self._channel} {'in' if is_credit else 'out'} {amount_fen} {_day_text(occurred_on)}"
         if balance_fen is not None:
             parts: tuple[str, ...] = (booked, side, f"balance {balance_fen}")
         elif reference:
@@ -185,8 +186,8 @@ class _BankReader:
                     moment = datetime.combine(day, parse_clock(text))
                 except Refused as refused:
                     cells.note("time_unreadable", "time", **refused.problems[0].params)
-        if self._day == "day" and (text := cells.text("booked")):
-            booked_on = cells.moment("booked")[0] if text else None
+        if self._day == "day" and cells.text("booked"):
+            booked_on = cells.moment("booked")[0]
         return day, moment, booked_on
 
     def _amount(self) -> tuple[int, bool]:
@@ -234,24 +235,28 @@ class _BankReader:
             side = "payer" if is_credit else "payee"
             name = name or cells.text(f"{side}_name")
             account = account or cells.number(f"{side}_account")
-        return ("" if is_blank(name) else name), ("" if is_blank(account) else clean_account(account))
+        name = "" if name in PLACEHOLDERS else name
+        return name, ("" if account in PLACEHOLDERS else clean_account(account))
 
     def _balance(self) -> int | None:
         text = self.cells.text("balance")
-        if is_blank(text):
+        if not text or text in PLACEHOLDERS:
             return None
-        before = len(self.cells.problems)
-        fen = self.cells.fen("balance")
-        if len(self.cells.problems) > before:
-            del self.cells.problems[before:]
+        try:
+            return parse_amount(text, self._unit_fen)
+        except Refused:
             self.cells.note("balance_unreadable", "balance", text=text[:40])
             return None
-        return fen
 
 
 @lru_cache(maxsize=4_096)
 def _folded(text: str) -> str:
     return fold_text(text)
+
+
+@lru_cache(maxsize=4_096)
+def _day_text(day: date | None) -> str:
+    return str(day or "")
 
 
 @lru_cache(maxsize=256)

@@ -44,7 +44,7 @@ PLACEHOLDERS = frozenset({"-", "--", "---", "—", "——", "/", "\\", "无", "
 
 _FIRST_YEAR, _LAST_YEAR = 1990, 2099
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d\d")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,2}\.[0-9]{2}")
 _GROUPED = re.compile(r"-?(?:\d{1,16}|\d{1,3}(?:,\d{3})+)(?:\.\d+)?")
 _WORDS = re.compile(
     r"(?=.*[零〇一二三四五六七八九十百千万亿壹贰叁肆伍陆柒捌玖拾佰仟两])"
@@ -67,15 +67,12 @@ def parse_amount(text: str, unit_fen: int = 100) -> int:
             ``amount_too_large``, ``amount_in_words``, ``amount_per_period`` or
             ``amount_unit_contradictory``.
     """
-    if unit_fen == 100 and text[-3:-2] == "." and 3 < len(text) < 18:
+    if unit_fen == 100 and text[-3:-2] == ".":
         digits = text[:-3] + text[-2:]
-        if "," in digits and _THOUSANDS.fullmatch(text):
-            digits = digits.replace(",", "")
-        if digits.isdecimal() and digits.isascii() and len(digits) < 14:
+        if digits.isdecimal() and digits.isascii() and 2 < len(digits) < 14:
             return int(digits)
-    elif text[-6:-5] == "." and text[-3:] == "000":
-        # WeChat writes fees with five decimals, the last three of them always zero.
-        return parse_amount(text[:-3], unit_fen)
+        if _THOUSANDS.fullmatch(text):
+            return int(digits.replace(",", ""))
     return _parse_amount(text, unit_fen)
 
 

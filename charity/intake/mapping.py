@@ -19,6 +19,9 @@ PROBLEMS = register(
     {
         "mapping_amount_missing": N_("No column is named for the amount; choose one."),
         "mapping_day_missing": N_("No column is named for the day; choose one."),
+        "mapping_direction_missing": N_(
+            "The amounts of %(name)s carry no sign; say whether its rows are money in or money out."
+        ),
         "mapping_name_missing": N_("No column is named for the donor's name; choose one."),
         "mapping_outdated": N_(
             "The headings of %(name)s are not the ones the remembered answer was given for; answer again."

@@ -420,8 +420,8 @@ def apply_mapping(table: Table, mapping: Mapping) -> Recognition:
     that the answer holds when their order changes.
 
     Raises:
-        Refused: ``mapping_outdated``, or why the answer cannot be used
-            (:func:`charity.intake.mapping.check_mapping`).
+        Refused: ``mapping_outdated``, ``mapping_direction_missing``, or why the answer
+            cannot be used (:func:`charity.intake.mapping.check_mapping`).
     """
     for refused in check_mapping(mapping):
         raise refused
@@ -437,14 +437,17 @@ def apply_mapping(table: Table, mapping: Mapping) -> Recognition:
         word = fold_header(mapping.headers[index])
         same = [column for column, header in enumerate(folded) if header == word]
         columns[name] = index if not word or index in same or not same else same[0]
-    found = _Candidate(mapping.form, header_row, columns, 100)
+    has_direction = {"debit", "credit"} <= columns.keys() or "direction" in columns
+    is_open = mapping.form == "bank_generic" and not has_direction and mapping.unsigned_is_credit is None
+    if is_open and not _is_signed(table, header_row, columns["amount"]):
+        raise refuse("mapping_direction_missing", "unsigned_is_credit", name=table.name)
     return Recognition(
         form=mapping.form,
         variant="",
         header_row=header_row,
         data_row=_below_headings(table, header_row, columns) if header_row >= 0 else 0,
         headers=headers,
-        columns=found.columns,
+        columns=columns,
         unit_fen=FEN_PER_UNIT[mapping.unit],
         confidence=100,
         signature=mapping.signature,

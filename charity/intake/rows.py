@@ -7,7 +7,7 @@ problems, and the one that books decides. Amounts are integers of fen.
 from __future__ import annotations
 
 from datetime import date, datetime
-from hashlib import sha256 as _sha256
+from hashlib import sha256
 from typing import NamedTuple
 
 from charity.errors import N_, Problem, register
@@ -167,10 +167,11 @@ class LineHasher:
 
     def hash_of(self, *parts: str) -> str:
         """Return the hash of a row's telling parts, already normalised."""
-        content = "\x1f".join(parts)
-        count = self._counts.get(content, 0) + 1
-        self._counts[content] = count
-        return _sha256(f"{content}\x1e{count}".encode("utf-8", "surrogatepass")).hexdigest()
+        content = "\x1f".join(parts).encode()
+        line_hash = sha256(content).hexdigest()
+        count = self._counts.get(line_hash, 0) + 1
+        self._counts[line_hash] = count
+        return line_hash if count == 1 else sha256(b"%b\x1e%d" % (content, count)).hexdigest()
 
 
 def same_row_key(row: IncomingRow) -> str:
@@ -182,7 +183,7 @@ def same_row_key(row: IncomingRow) -> str:
     """
     side = fold_text(row.counterparty_name) or clean_side(row)
     parts = (str(row.occurred_on or ""), "in" if row.is_credit else "out", str(row.amount_fen), side)
-    return _sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def clean_side(row: IncomingRow) -> str:

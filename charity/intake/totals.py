@@ -421,7 +421,8 @@ def balance_chain(rows: Sequence[IncomingRow]) -> BalanceChain:
 def _breaks(rows: Sequence[IncomingRow], *, newest_first: bool) -> Iterable[BalanceBreak]:
     before: IncomingRow | None = None
     for row in rows:
-        if row.balance_fen is None or any(problem.where == "amount" for problem in row.problems):
+        is_unread = row.problems and any(problem.where == "amount" for problem in row.problems)
+        if row.balance_fen is None or is_unread:
             before = None
             continue
         if before is not None and before.balance_fen is not None:

@@ -61,6 +61,14 @@ def test_an_answer_sets_unit_channel_and_direction() -> None:
     assert (row.amount_fen, row.is_credit, row.channel) == (1_500_000, False, "alipay")
 
 
+def test_amounts_without_a_sign_need_their_direction_said() -> None:
+    answer = Mapping("bank_generic", _HEADERS, {"day": 1, "amount": 2, "summary": 3})
+    with refused_with("mapping_direction_missing"):
+        read_file(_file("苏禾青,2026-11-08,1.50,存"), "x", answer)
+    signed = read_file(_file("苏禾青,2026-11-08,1.50,存", "陆知遥,2026-11-09,-1.00,付"), "x", answer)
+    assert [row.is_credit for row in signed.rows] == [True, False]
+
+
 def test_an_answer_for_other_headings_is_refused() -> None:
     with refused_with("mapping_outdated"):
         read_file(csv_bytes("谁,何时,多少", "苏禾青,2026-11-08,1"), "x", _LIST)
