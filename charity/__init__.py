@@ -124,15 +124,7 @@ def _add_features(app: Flask) -> None:
     from charity.web import access
 
     for name in FEATURES:
-        if _is_there(name):
-            app.register_blueprint(import_module(name).blueprint)
+        app.register_blueprint(import_module(name).blueprint)
     worker.register_periodic("messages.deliver", 15, deliver)
     cli.register(app)
     access.check_declared(app)
-
-
-def _is_there(name: str) -> bool:
-    """Say whether a feature's module exists already."""
-    from importlib.util import find_spec
-
-    return find_spec(name.rpartition(".")[0]) is not None and find_spec(name) is not None

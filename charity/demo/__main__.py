@@ -30,7 +30,7 @@ def main() -> None:
 
 def _make(data_dir: Path) -> None:
     """Make database and books anew; what an interrupted run left is thrown away."""
-    from sqlalchemy import create_engine
+    from sqlalchemy import create_engine, select
     from sqlalchemy.orm import Session
 
     from charity import schema, sealed
@@ -38,6 +38,8 @@ def _make(data_dir: Path) -> None:
     from charity.db import prepare_engine
     from charity.demo.seed import seed_demo
     from charity.periods import business_date
+    from charity.places.models import Org
+    from charity.proofs.sequencer import SessionRunner, sequence
     from charity.users.passwords import passwords_for
 
     for left in data_dir.glob("charity.db*"):
@@ -52,6 +54,8 @@ def _make(data_dir: Path) -> None:
     with Session(engine) as session:
         today = business_date(system_clock(), settings.zone)
         seed_demo(session, today=today, data_dir=settings.data_dir, passwords=passwords_for("demo"))
+        for org_id in session.scalars(select(Org.id)).all():
+            sequence(SessionRunner(session), org_id=org_id, at=system_clock(), settings=settings)
     engine.dispose()
     print(f"Done in {time.monotonic() - began:.0f} s.", flush=True)  # noqa: T201
 
