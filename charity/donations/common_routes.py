@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Blueprint, abort, current_app, request, url_for
+from flask import Blueprint, abort, current_app
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -55,28 +55,6 @@ def donor_or_404(public_no: str) -> donor_queries.DonorFacts:
     if found is None:
         abort(404)
     return found
-
-
-def page_url(**changes: object) -> str:
-    """Return the address of this page with other paging; None drops an argument."""
-    values = _arguments() | (request.view_args or {}) | changes
-    return url_for(
-        str(request.endpoint), **{name: value for name, value in values.items() if value is not None}
-    )
-
-
-def file_links() -> tuple[tuple[str, str], ...]:
-    """Return label and address of this list's files, with its filter and without its paging."""
-    values = {name: text for name, text in _arguments().items() if name not in ("before", "after", "key")}
-    return tuple(
-        (fmt.upper(), url_for(str(request.endpoint), **values | {"fmt": fmt})) for fmt in ("csv", "json")
-    )
-
-
-def _arguments() -> dict[str, Any]:
-    """Return the arguments of the address, without names that mean something to ``url_for``."""
-    given = request.args.to_dict().items()
-    return {name: text for name, text in given if name not in ("endpoint", "fmt") and name[:1] != "_"}
 
 
 def labels_of(codes: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -15,10 +15,8 @@ from charity.donations import donor_queries, donors, queries
 from charity.donations.common_routes import (
     blueprint,
     donor_or_404,
-    file_links,
     labels_of,
     me,
-    page_url,
     reading,
 )
 from charity.donations.forms import DonorFilterForm, DonorForm, PairForm, ReasonForm, RevealForm
@@ -29,6 +27,7 @@ from charity.oplog.queries import story
 from charity.oplog.routes import LogLine, shown_lines
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
+from charity.web.addresses import file_links, same_page
 from charity.web.context import today
 from charity.web.render import FileColumn, exports, render, table_rule
 
@@ -72,8 +71,8 @@ def donor_list(fmt: str) -> ResponseReturnValue:
         rows=tuple(shown),
         kinds=kinds,
         files=file_links(),
-        first_url=page_url(after=None, key=None) if after else "",
-        next_url=page_url(after=shown[-1].pinyin_key, key=shown[-1].id) if has_more else "",
+        first_url=same_page(after=None, key=None) if after else "",
+        next_url=same_page(after=shown[-1].pinyin_key, key=shown[-1].id) if has_more else "",
     )
     return render("donations/donor_list.html", page)
 

@@ -23,14 +23,12 @@ from charity.donations.common_routes import (
     carried_out_with,
     chosen_donor,
     donor_or_404,
-    file_links,
     gift_or_404,
     has_page,
     kept_papers,
     labels_of,
     me,
     offer_known,
-    page_url,
     reading,
 )
 from charity.donations.drafts import draft_donations
@@ -50,6 +48,7 @@ from charity.oplog.routes import LogLine, shown_lines
 from charity.periods import parse_date
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
+from charity.web.addresses import file_links, same_page
 from charity.web.context import today
 from charity.web.render import FileColumn, exports, problems_of, render, table_rule
 
@@ -105,8 +104,8 @@ def gifts(fmt: str) -> ResponseReturnValue:
         files=file_links(),
         may_record=actor.may("donations.record"),
         may_draft=actor.may("ledger.draft"),
-        newest_url=page_url(before=None) if before else "",
-        older_url=page_url(before=shown[-1].cursor) if len(rows) > queries.PAGE_ROWS else "",
+        newest_url=same_page(before=None) if before else "",
+        older_url=same_page(before=shown[-1].cursor) if len(rows) > queries.PAGE_ROWS else "",
     )
     return render("donations/gifts.html", page)
 

@@ -25,13 +25,13 @@ from charity.ledger.common_routes import (
     month_or_none,
     names_of,
     reading,
-    same_page,
 )
 from charity.ledger.models import Account
 from charity.ledger.naming import BookNames
 from charity.ledger.queries import TrialRow, months, trial_balance
 from charity.periods import Month
 from charity.web.access import permission_required
+from charity.web.addresses import same_page
 from charity.web.context import current_org
 from charity.web.filters import month as month_text
 from charity.web.render import render

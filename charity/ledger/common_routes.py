@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Blueprint, abort, current_app, request, url_for
 from flask_babel import gettext as _
@@ -114,12 +114,6 @@ def voucher_url(month: Month | int, word: str, number: int, endpoint: str = "led
 def number_text(word: str, number: int) -> str:
     """Return the number as people say it: ``记-0007``."""
     return f"{word}-{number:04d}"
-
-
-def same_page(**changes: Any) -> str:
-    """Return the address of this page with some of its filters changed; None drops one."""
-    values: dict[str, Any] = request.args.to_dict() | (request.view_args or {}) | changes
-    return url_for(str(request.endpoint), **{k: v for k, v in values.items() if v not in (None, "")})
 
 
 def act(work: Callable[[Session], T]) -> tuple[T | None, tuple[Sentence, ...]]:

@@ -19,7 +19,6 @@ from charity.ledger.common_routes import (
     me,
     names_of,
     reading,
-    same_page,
 )
 from charity.ledger.corrections import cover_incident
 from charity.ledger.filter_forms import HoldFilterForm
@@ -40,6 +39,7 @@ from charity.ledger.reason_forms import NoteForm, ReasonForm
 from charity.ledger.spending import release_hold
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
+from charity.web.addresses import same_page
 from charity.web.context import today
 from charity.web.render import FileColumn, exports, render
 
@@ -95,6 +95,7 @@ def funds_file(fmt: str) -> ResponseReturnValue:
         FileColumn("fund", _("Fund")),
         FileColumn("fund_name", _("Name")),
         FileColumn("earmark", _("Earmark")),
+        FileColumn("earmark_name", _("Name of the earmark")),
         FileColumn("net_assets_fen", _("Net assets"), "money"),
         FileColumn("spendable_fen", _("Spendable"), "money"),
         FileColumn("held_fen", _("Held"), "money"),

@@ -27,7 +27,6 @@ from charity.ledger.common_routes import (
     names_of,
     options,
     reading,
-    same_page,
 )
 from charity.ledger.draft_queries import (
     OPEN_STATES,
@@ -47,6 +46,7 @@ from charity.ledger.posting import BATCH_LIMIT, PostedVoucher, post_drafts
 from charity.periods import Month
 from charity.web.access import permission_required
 from charity.web.acts import done
+from charity.web.addresses import same_page
 from charity.web.context import today
 from charity.web.render import Sentence, render, sentence
 

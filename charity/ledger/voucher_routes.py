@@ -30,13 +30,12 @@ from charity.ledger.common_routes import (
     names_of,
     options,
     reading,
-    same_page,
     voucher_or_404,
     voucher_url,
 )
 from charity.ledger.evidence import Evidence, VoucherFacts, evidence_of
 from charity.ledger.filter_forms import VoucherFilterForm
-from charity.ledger.late_papers import add_papers
+from charity.ledger.late_papers import add_papers, may_add_papers
 from charity.ledger.lookup import key_of
 from charity.ledger.media import SHOWN
 from charity.ledger.naming import KIND_LABELS
@@ -52,8 +51,9 @@ from charity.ledger.voucher_queries import (
     voucher_view,
     words_in_use,
 )
-from charity.web.access import permission_required
+from charity.web.access import PermissionMissing, permission_required
 from charity.web.acts import done
+from charity.web.addresses import same_page
 from charity.web.context import settings
 from charity.web.render import Sentence, problems_of, render, sentence
 
@@ -201,7 +201,7 @@ def _voucher_page(
         kinds=KIND_LABELS,
         before_url=voucher_url(view.month, header["word"], before) if before else "",
         after_url=voucher_url(view.month, header["word"], after) if after else "",
-        may_add_papers=any(actor.may(f"ledger.{step}") for step in ("draft", "review", "sign")),
+        may_add_papers=may_add_papers(actor),
         problems=tuple(problems),
     )
     return render("ledger/voucher.html", page, status)
@@ -220,6 +220,8 @@ def add_voucher_papers(month: str, word: str, number: int) -> ResponseReturnValu
     """Add a source document that arrived after posting."""
     actor = me()
     voucher_id = voucher_or_404(actor, month, word, number)
+    if not may_add_papers(actor):
+        raise PermissionMissing("ledger.draft")  # before anything is stored
     papers, problems = keep_papers(actor)
     if problems:
         return _voucher_page(voucher_id, [sentence(problem) for problem in problems], 422)

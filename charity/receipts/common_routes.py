@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, abort
 from sqlalchemy.orm import Session
 
 from charity.db import Actor, db
@@ -51,11 +51,3 @@ def invoice_or_404(code: str, number: str) -> invoice_queries.InvoiceRow:
     if found is None:
         abort(404)
     return found
-
-
-def page_url(**changes: object) -> str:
-    """Return the address of this page with other paging; None drops an argument."""
-    values = request.args.to_dict() | (request.view_args or {}) | changes
-    return url_for(
-        str(request.endpoint), **{name: value for name, value in values.items() if value is not None}
-    )

@@ -23,7 +23,6 @@ from charity.receipts.common_routes import (
     blueprint,
     gift_or_404,
     me,
-    page_url,
     press,
     reading,
     receipt_or_404,
@@ -42,6 +41,7 @@ from charity.receipts.forms import (
 from charity.receipts.rules import ACTS, STATES
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
+from charity.web.addresses import same_page
 from charity.web.context import today
 from charity.web.filters import translated
 from charity.web.forms import sentence_of
@@ -82,8 +82,8 @@ def receipts(fmt: str) -> ResponseReturnValue:
         rows=tuple(shown),
         states={code: translated(label) for code, label in STATES.items()},
         may_issue=actor.may("receipts.issue"),
-        newest_url=page_url(before=None) if before else "",
-        older_url=page_url(before=f"{shown[-1].year}-{shown[-1].sequence}") if has_more else "",
+        newest_url=same_page(before=None) if before else "",
+        older_url=same_page(before=f"{shown[-1].year}-{shown[-1].sequence}") if has_more else "",
     )
     return render("receipts/receipts.html", page)
 

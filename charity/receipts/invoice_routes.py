@@ -11,12 +11,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from charity.receipts import invoice_queries, invoices, queries
-from charity.receipts.common_routes import blueprint, gift_or_404, invoice_or_404, me, page_url, reading
+from charity.receipts.common_routes import blueprint, gift_or_404, invoice_or_404, me, reading
 from charity.receipts.forms import GiftForm, InvoiceFilterForm, InvoiceForm, ReasonForm, RedInvoiceForm
 from charity.receipts.invoices import InvoiceEntry
 from charity.receipts.rules import INVOICE_STATES
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
+from charity.web.addresses import same_page
 from charity.web.context import today
 from charity.web.filters import translated
 from charity.web.render import FileColumn, exports, render, table_rule
@@ -59,8 +60,8 @@ def invoices_list(fmt: str) -> ResponseReturnValue:
         states={code: translated(label) for code, label in INVOICE_STATES.items()},
         may_register=actor.may("receipts.issue"),
         may_void=actor.may("receipts.void"),
-        newest_url=page_url(before=None) if before else "",
-        older_url=page_url(before=last) if len(rows) > queries.PAGE_ROWS else "",
+        newest_url=same_page(before=None) if before else "",
+        older_url=same_page(before=last) if len(rows) > queries.PAGE_ROWS else "",
     )
     return render("receipts/invoices_list.html", page)
 
