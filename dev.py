@@ -188,7 +188,7 @@ def test(options: argparse.Namespace, rest: list[str]) -> None:
     if wanted and is_debian_root() and not options.fast:
         install_packages(wanted)
     python = environment(TEST_LOCK)
-    workers = [] if {"-n", "-x", "--pdb"} & set(rest) else ["-n", "2", "--dist", "worksteal"]
+    workers = [] if {"-n", "-x", "--pdb"} & set(rest) else ["-n", "2", "--dist", "loadgroup"]
     run(python, "-m", "pytest", *workers, *["--fast"] * options.fast, *rest)
 
 

@@ -70,8 +70,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("dialect", values, scope="function")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     kept = list(items)
+    for item in items:
+        if "demo" in getattr(item, "fixturenames", ()):
+            # One worker takes them all (--dist loadgroup), so that the demo is made once.
+            item.add_marker(pytest.mark.xdist_group("demo"))
     if config.getoption("--fast"):
         folders = {config.rootpath / "tests" / name for name in ("unit", "service")}
         kept = [i for i in kept if folders & set(i.path.parents)]
@@ -251,9 +256,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     from charity.db import db
     from tests.support.demo import make_demo
 
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    app = make_demo(shared, base / "demo-copy")
+    app = make_demo(tmp_path_factory.mktemp("demo"))
     yield app
     with app.app_context():
         db.session.remove()

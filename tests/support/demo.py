@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,39 +21,19 @@ from tests.support import source
 from tests.support.visitor import Visitor
 
 
-def _environ(folder: Path) -> dict[str, str]:
-    """Return the environment of the demo's processes."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return kept | {"CHARITY_ENV": "demo", "CHARITY_DATA": str(folder)}
-
-
-def seed_once(shared: Path) -> Path:
-    """Return the folder of the demo's data, made by whichever worker comes first."""
-    folder = shared / "demo"
-    with (shared / "demo.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "seeded").exists():
-            done = subprocess.run(
-                [sys.executable, "-m", "charity.demo", "--data", str(folder)],
-                cwd=source.ROOT,
-                env=_environ(folder),
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0, done.stderr
-            (folder / "seeded").touch()
-    return folder
-
-
-def make_demo(shared: Path, own: Path) -> Flask:
-    """Return the app on a copy of the demo's data.
-
-    Args:
-        shared: a folder all workers of this run see.
-        own: a folder that does not exist yet.
-    """
-    shutil.copytree(seed_once(shared), own)
-    app = create_app(load_settings(_environ(own)))
+def make_demo(folder: Path) -> Flask:
+    """Return the app on a fresh demo in a folder."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environ |= {"CHARITY_ENV": "demo", "CHARITY_DATA": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-m", "charity.demo", "--data", str(folder)],
+        cwd=source.ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    app = create_app(load_settings(environ))
     app.test_client_class = Visitor
     return app
 

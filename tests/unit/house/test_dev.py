@@ -141,7 +141,7 @@ def test_debian_packages_are_installed_without_questions(
     monkeypatch.setattr(sys, "argv", ["dev.py", "test", "-k", "ledger"])
     dev.main()
     assert project[1][-4:] == ["install", "-y", "--no-install-recommends", "chromium"]
-    assert project[-1][1:] == ["-m", "pytest", "-n", "2", "--dist", "worksteal", "-k", "ledger"]
+    assert project[-1][1:] == ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "-k", "ledger"]
 
 
 def test_fast_tests_install_nothing_of_the_system(
