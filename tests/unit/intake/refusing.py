@@ -11,7 +11,7 @@ from charity.errors import Problem, Refused
 
 
 @contextmanager
-def refused_with(code: str) -> Iterator[list[Problem]]:
+def assert_refused(code: str) -> Iterator[list[Problem]]:
     """Expect a refusal with one problem of this code; the list then holds it.
 
     The sentence must fill in without a field missing and name no internal word.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from charity.errors import Refused
 from charity.intake.cells import clean_account, is_damaged_number, parse_amount, parse_clock, parse_moment
 from charity.money import MAX_FEN, format_yuan, parse_yuan
-from tests.unit.intake.refusing import refused_with
+from tests.unit.intake.refusing import assert_refused
 
 _WAN = 1_000_000
 
@@ -79,7 +79,7 @@ def test_the_unit_of_the_column_is_applied(text: str, unit_fen: int, fen: int) -
     ],
 )
 def test_an_unclear_amount_is_asked_about(text: str, code: str) -> None:
-    with refused_with(code) as problem:
+    with assert_refused(code) as problem:
         parse_amount(text)
     assert problem[0].params["text"] == text
 
@@ -95,12 +95,12 @@ def test_an_unclear_amount_is_asked_about(text: str, code: str) -> None:
     ],
 )
 def test_an_amount_that_fights_its_column_is_asked_about(text: str, code: str) -> None:
-    with refused_with(code):
+    with assert_refused(code):
         parse_amount(text, _WAN)
 
 
 def test_yuan_in_a_column_of_thousands_is_asked_about() -> None:
-    with refused_with("amount_unit_contradictory") as problem:
+    with assert_refused("amount_unit_contradictory") as problem:
         parse_amount("5万", 100_000)
     assert problem[0].params["unit"] == "千元"
 
@@ -178,7 +178,7 @@ def test_a_day_is_read(text: str) -> None:
     ],
 )
 def test_an_unclear_day_is_asked_about(text: str, code: str) -> None:
-    with refused_with(code):
+    with assert_refused(code):
         parse_moment(text)
 
 
@@ -192,7 +192,7 @@ def test_the_answered_year_does_not_touch_a_day_that_has_its_own() -> None:
 
 def test_the_twenty_ninth_of_february_needs_its_year() -> None:
     assert parse_moment("2月29日", 2028) == (date(2028, 2, 29), None)
-    with refused_with("row_date_unreadable"):
+    with assert_refused("row_date_unreadable"):
         parse_moment("2月29日", 2026)
 
 
@@ -215,7 +215,7 @@ def test_a_time_of_day_is_read_even_without_its_leading_zero(text: str, clock: t
 
 @pytest.mark.parametrize("text", ["836070", "25:00", "1234567", "早上", "08:61"])
 def test_an_impossible_time_of_day_is_refused(text: str) -> None:
-    with refused_with("time_unreadable"):
+    with assert_refused("time_unreadable"):
         parse_clock(text)
 
 

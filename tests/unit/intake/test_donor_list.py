@@ -11,7 +11,7 @@ from charity.intake.people import is_identity, is_phone, is_unnamed
 from charity.intake.read import ParsedFile, read_file
 from charity.intake.rows import IncomingRow
 from tests.unit.intake.making import csv_bytes, csv_rows, xlsx
-from tests.unit.intake.refusing import refused_with
+from tests.unit.intake.refusing import assert_refused
 
 _HEADER = ["序号", "捐款人", "捐款金额(元)", "捐款日期", "意向"]
 
@@ -272,7 +272,7 @@ def test_a_name_merged_over_two_gifts_is_refused() -> None:
         sheet.merge_range(1, 0, 2, 0, "苏禾青")
 
     rows = [["捐款人", "金额", "日期"], ["", 100, "2026-11-08"], ["", 200, "2026-11-08"]]
-    with refused_with("cells_merged") as problem:
+    with assert_refused("cells_merged") as problem:
         read_file(xlsx(rows, finish), "x")
     assert problem[0].params["cells"] == "A2:A3"
 

@@ -14,7 +14,7 @@ from charity.intake.read import read_file
 from charity.intake.recognise import recognise
 from charity.intake.table import read_table
 from tests.unit.intake.making import csv_bytes, xlsx
-from tests.unit.intake.refusing import refused_with
+from tests.unit.intake.refusing import assert_refused
 
 _HEADERS = ("谁", "何时", "多少", "给谁用")
 _FIELDS = {"counterparty_name": 0, "day": 1, "amount": 2, "fund_hint": 3}
@@ -63,14 +63,14 @@ def test_an_answer_sets_unit_channel_and_direction() -> None:
 
 def test_amounts_without_a_sign_need_their_direction_said() -> None:
     answer = Mapping("bank_generic", _HEADERS, {"day": 1, "amount": 2, "summary": 3})
-    with refused_with("mapping_direction_missing"):
+    with assert_refused("mapping_direction_missing"):
         read_file(_file("苏禾青,2026-11-08,1.50,存"), "x", answer)
     signed = read_file(_file("苏禾青,2026-11-08,1.50,存", "陆知遥,2026-11-09,-1.00,付"), "x", answer)
     assert [row.is_credit for row in signed.rows] == [True, False]
 
 
 def test_an_answer_for_other_headings_is_refused() -> None:
-    with refused_with("mapping_outdated"):
+    with assert_refused("mapping_outdated"):
         read_file(csv_bytes("谁,何时,多少", "苏禾青,2026-11-08,1"), "x", _LIST)
 
 
@@ -78,7 +78,7 @@ def test_a_file_without_headings_is_known_by_its_width() -> None:
     answer = Mapping("donor_list", ("", "", ""), {"counterparty_name": 0, "day": 1, "amount": 2})
     parsed = read_file(csv_bytes("苏禾青,2026-11-08,1.00", "陆知遥,2026-11-09,2.00"), "x", answer)
     assert [row.amount_fen for row in parsed.rows] == [100, 200]
-    with refused_with("mapping_outdated"):
+    with assert_refused("mapping_outdated"):
         read_file(csv_bytes("苏禾青,2026-11-08,1.00,", "陆知遥,2026-11-09,2.00,好"), "x", answer)
 
 

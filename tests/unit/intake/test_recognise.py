@@ -18,7 +18,7 @@ from tests.unit.intake.making import (
     wechat_line,
     xlsx,
 )
-from tests.unit.intake.refusing import refused_with
+from tests.unit.intake.refusing import assert_refused
 
 _CCB_OLD = (
     "记账日期,交易时间,凭证种类,凭证号,借方发生额/元,贷方发生额/元,余额/元,钞汇标志,对方户名,对方账号,摘要,备注,"
@@ -170,7 +170,7 @@ def test_two_units_are_asked_about() -> None:
 
 
 def test_a_list_in_two_blocks_of_columns_is_refused() -> None:
-    with refused_with("columns_repeated") as problem:
+    with assert_refused("columns_repeated") as problem:
         _recognised("序号,姓名,金额,序号,姓名,金额", "1,苏禾青,10,2,陆知遥,20")
     assert (problem[0].params["first"], problem[0].params["second"]) in (("B", "E"), ("C", "F"))
 
@@ -192,7 +192,7 @@ def test_merged_headings_over_two_fields_are_refused() -> None:
     def finish(_book: Any, sheet: Any) -> None:
         sheet.merge_range(0, 1, 0, 2, "捐款金额")
 
-    with refused_with("cells_merged") as problem:
+    with assert_refused("cells_merged") as problem:
         recognise(read_table(xlsx([["姓名", "", ""], ["", "现金", "转账"], ["苏禾青", 1, 2]], finish), "x"))
     assert problem[0].params["cells"] == "B1:C1"
 

@@ -67,7 +67,7 @@ def test_a_sample_is_read_as_its_readme_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _REFUSED)
-def test_a_bad_sample_is_refused_with_a_sentence(name: str) -> None:
+def test_a_bad_sample_is_assert_refused_a_sentence(name: str) -> None:
     with pytest.raises(Refused) as caught:
         read_file(_data(name), name)
     assert caught.value.codes == [_REFUSED[name]]

@@ -8,7 +8,7 @@ from charity.intake import limits
 from charity.intake.table import Table, read_table
 from charity.intake.text import read_rows
 from tests.unit.intake.making import csv_bytes, csv_rows, wechat_bill, wechat_line
-from tests.unit.intake.refusing import refused_with
+from tests.unit.intake.refusing import assert_refused
 
 _LINES = (
     "捐款人,金额,日期,备注",
@@ -53,12 +53,12 @@ def test_big5_is_taken_when_it_is_sure() -> None:
     assert (table.encoding, table.rows[1][0]) == ("Big5", "蘇禾青")
 
 
-def test_an_unknown_encoding_is_refused_with_its_line() -> None:
+def test_an_unknown_encoding_is_assert_refused_its_line() -> None:
     data = (
         csv_bytes("name,amount", encoding="ascii")
         + "名前,寄付金額,メモありがとうございます\r\n".encode("shift_jis") * 9
     )
-    with refused_with("file_encoding_unknown") as problem:
+    with assert_refused("file_encoding_unknown") as problem:
         _read(data)
     assert problem[0].params["line"] == 2
 
@@ -83,19 +83,19 @@ def test_broken_utf8_is_not_taken_for_gbk() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
 def test_a_text_that_ends_inside_a_character_is_cut_off(encoding: str) -> None:
     data = csv_bytes(*_LINES, encoding=encoding)[:-2]
-    with refused_with("file_truncated") as problem:
+    with assert_refused("file_truncated") as problem:
         _read(data[:-1])
     assert problem[0].params["line"] == 3
 
 
 def test_utf16_that_ends_inside_a_character_is_cut_off() -> None:
-    with refused_with("file_truncated"):
+    with assert_refused("file_truncated"):
         _read(csv_bytes(*_LINES, encoding="utf-16")[:-1])
 
 
 def test_a_text_that_ends_inside_a_row_is_cut_off() -> None:
     data = csv_bytes(*_LINES, *_LINES[1:] * 3, "苏禾青,100.0")[:-2]
-    with refused_with("file_truncated") as problem:
+    with assert_refused("file_truncated") as problem:
         _read(data)
     assert problem[0].params["line"] == 10
 
@@ -106,13 +106,13 @@ def test_a_short_total_line_at_the_end_is_no_cut() -> None:
 
 
 def test_a_text_that_ends_inside_quotation_marks_is_cut_off() -> None:
-    with refused_with("file_truncated"):
+    with assert_refused("file_truncated"):
         _read(csv_bytes(*_LINES, '温以宁,1.00,2026-11-10,"替父')[:-2])
 
 
 def test_a_quotation_mark_that_swallows_rows_is_refused() -> None:
     rows = [*_LINES, '顾南星,1.00,2026-11-10,"未关', *_LINES[1:], '姜晚照,2.00,2026-11-11,"好"', _LINES[1]]
-    with refused_with("quote_unclosed") as problem:
+    with assert_refused("quote_unclosed") as problem:
         _read(csv_bytes(*rows))
     assert problem[0].params["line"] == 4
 
@@ -156,12 +156,12 @@ def test_a_wechat_bill_is_split_at_its_backticks() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\r\n \r\n", b"\x00" * 50])
 def test_an_empty_file_is_refused(data: bytes) -> None:
-    with refused_with("file_empty"):
+    with assert_refused("file_empty"):
         _read(data)
 
 
 def test_a_file_of_delimiters_alone_is_empty() -> None:
-    with refused_with("file_empty"):
+    with assert_refused("file_empty"):
         _read(b",,,\r\n,,,\r\n")
 
 
@@ -169,7 +169,7 @@ def test_a_file_of_delimiters_alone_is_empty() -> None:
     "data", ["一封信，没有表格。\r\n再见。\r\n".encode(), bytes(range(1, 32)) * 20 + b"a,b\n1,2\n"]
 )
 def test_what_is_no_table_is_refused(data: bytes) -> None:
-    with refused_with("file_not_table"):
+    with assert_refused("file_not_table"):
         _read(data)
 
 
@@ -186,29 +186,29 @@ def test_what_is_no_table_is_refused(data: bytes) -> None:
     ],
 )
 def test_a_file_of_another_kind_is_told_what_to_do(data: bytes, code: str) -> None:
-    with refused_with(code):
+    with assert_refused(code):
         _read(data)
 
 
 def test_a_file_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charity.intake.table.MAX_BYTES", 2**20)
-    with refused_with("file_too_large") as problem:
+    with assert_refused("file_too_large") as problem:
         _read(b"a,b\n" * 300_000)
     assert problem[0].params["limit"] == 1
 
 
 def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charity.intake.text.MAX_ROWS", 5)
-    with refused_with("rows_too_many"):
+    with assert_refused("rows_too_many"):
         read_rows("a,b\n" * 6, "x")
-    with refused_with("rows_too_many"):
+    with assert_refused("rows_too_many"):
         read_rows("时间,金额\n" + "`1,`2\n" * 6, "x")
     assert len(read_rows("a,b\n" * 5, "x")) == 5
 
 
-def test_too_many_columns_are_refused_with_the_row() -> None:
+def test_too_many_columns_are_assert_refused_the_row() -> None:
     wide = "姓名,金额\n" + ",".join("1" * 300) + "\n"
-    with refused_with("columns_too_many") as problem:
+    with assert_refused("columns_too_many") as problem:
         read_rows(wide, "x")
     assert problem[0].params["row"] == 2
 
@@ -219,20 +219,20 @@ def test_blank_cells_beyond_the_last_column_do_no_harm() -> None:
 
 def test_a_cell_of_ten_megabytes_is_named_by_row_and_column() -> None:
     data = csv_bytes(*_LINES, "顾南星,1.00,2026-11-10," + "长" * 3_500_000)
-    with refused_with("cell_too_long") as problem:
+    with assert_refused("cell_too_long") as problem:
         _read(data)
     assert (problem[0].params["cell"], problem[0].params["row"], problem[0].where) == ("D4", 4, "D4")
 
 
 @pytest.mark.parametrize("size", [limits.MAX_CELL_CHARACTERS + 1, 140_000])
 def test_a_cell_over_the_limit_is_named(size: int) -> None:
-    with refused_with("cell_too_long") as problem:
+    with assert_refused("cell_too_long") as problem:
         _read(csv_bytes(*_LINES, f'顾南星,"{"9" * size}",2026-11-10,'))
     assert problem[0].params["cell"] == "B4"
 
 
 def test_a_long_cell_of_a_wechat_bill_is_named() -> None:
-    with refused_with("cell_too_long") as problem:
+    with assert_refused("cell_too_long") as problem:
         _read(wechat_bill(wechat_line(1, good="长" * 6_000), totals="1,10.00,0.00,0.00,0.06"))
     assert problem[0].params["cell"] == "U2"
 

@@ -15,7 +15,7 @@ from charity.intake.table import read_table, read_tables
 from charity.intake.workbook import number_text
 from tests.unit.intake import making
 from tests.unit.intake.making import xlsx_cell
-from tests.unit.intake.refusing import refused_with
+from tests.unit.intake.refusing import assert_refused
 
 _ONE = xlsx_cell("A1", "<v>1</v>")
 
@@ -93,7 +93,7 @@ def test_an_error_value_of_an_ods_stays_visible() -> None:
 @pytest.mark.parametrize("value", ["", "<v></v>", "<v/>"])
 def test_a_formula_that_was_never_computed_is_named(value: str) -> None:
     cells = xlsx_cell("B2", f"<f>A1*2</f>{value}") + xlsx_cell("C2", "<v>1</v>")
-    with refused_with("formula_without_value") as problem:
+    with assert_refused("formula_without_value") as problem:
         read_table(making.xlsx_rows((1, xlsx_cell("A1", "<v>1</v>")), (2, cells)), "名单.xlsx")
     assert (problem[0].params["cell"], problem[0].params["sheet"]) == ("B2", "名单")
 
@@ -114,17 +114,17 @@ def test_sheets_that_are_hidden_or_blank_are_left_out() -> None:
 
 
 def test_a_workbook_of_blank_sheets_is_empty() -> None:
-    with refused_with("file_empty"):
+    with assert_refused("file_empty"):
         read_table(making.xlsx([]), "x")
 
 
 def test_too_many_sheets_are_refused() -> None:
-    with refused_with("sheets_too_many"):
+    with assert_refused("sheets_too_many"):
         read_table(making.xlsx(_TYPED, **{f"第{number}张": ["1"] for number in range(25)}), "x")
 
 
 def test_a_cell_over_the_limit_is_named_by_row_and_column() -> None:
-    with refused_with("cell_too_long") as problem:
+    with assert_refused("cell_too_long") as problem:
         read_table(making.xlsx([*_TYPED, ["顾南星", "长" * 6_000]]), "x")
     assert (problem[0].params["cell"], problem[0].params["row"]) == ("B4", 4)
 
@@ -135,23 +135,23 @@ def test_a_cell_over_the_limit_is_named_by_row_and_column() -> None:
 @pytest.mark.parametrize("cell", ["XFD1048576", "A1048576", "ZZ2", "A200001", "IW1"])
 def test_a_cell_at_the_far_end_is_refused_before_it_is_laid_out(cell: str) -> None:
     row = int(cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.xlsx_rows((1, _ONE), (row, xlsx_cell(cell, "<v>1</v>"))), "x")
 
 
 def test_a_far_cell_that_hides_in_a_near_row_is_refused() -> None:
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.xlsx_rows((1, _ONE + xlsx_cell("XFD1048576", "<v>1</v>"))), "x")
 
 
 def test_a_far_cell_in_a_row_without_number_is_refused() -> None:
     body = '<row r="199999"/><row/><row/><row/><row><c><v>1</v></c></row>'
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.xlsx_with_sheet(f'<row r="1">{_ONE}</row>{body}'), "x")
 
 
 def test_a_rectangle_of_too_many_cells_is_refused() -> None:
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.xlsx_rows((1, _ONE), (190_000, xlsx_cell("GZ190000", "<v>1</v>"))), "x")
 
 
@@ -161,7 +161,7 @@ def test_a_far_cell_without_a_value_does_no_harm() -> None:
 
 
 def test_a_far_cell_of_the_old_kind_is_refused() -> None:
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.xls(making.biff_stream(_TYPED, extra=making.number_cell(65_535, 255, 1.0))), "x")
 
 
@@ -173,7 +173,7 @@ def test_a_far_cell_of_the_old_kind_is_refused() -> None:
     ],
 )
 def test_an_ods_that_repeats_itself_is_refused(row: str) -> None:
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.ods(making.ods_row("捐款人") + row), "x")
 
 
@@ -185,19 +185,19 @@ def test_blank_rows_repeated_to_the_end_of_an_ods_do_no_harm() -> None:
 def test_many_tables_of_an_ods_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charity.intake.sheets.MAX_CELLS", 6)
     table = "".join(making.ods_row("甲", "乙") for _ in range(2))
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.ods(f'{table}</table:table><table:table table:name="二">{table}'), "x")
 
 
 def test_one_string_copied_over_and_over_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charity.intake.sheets.MAX_SHEET_CHARACTERS", 100_000)
-    with refused_with("sheet_too_heavy") as problem:
+    with assert_refused("sheet_too_heavy") as problem:
         read_table(making.xlsx([["长" * 4_000] * 30]), "x")
     assert problem[0].params["sheet"] == "名单"
-    with refused_with("sheet_too_heavy"):
+    with assert_refused("sheet_too_heavy"):
         read_table(making.xls(making.biff_stream([["长" * 2_000] * 60])), "x")
     repeated = making.ods_cell("长" * 4_000, 'table:number-columns-repeated="30"')
-    with refused_with("sheet_too_heavy"):
+    with assert_refused("sheet_too_heavy"):
         read_table(making.ods(making.ods_line(repeated)), "x")
 
 
@@ -215,7 +215,7 @@ def _bomb(size: int, *, claimed: int | None = None) -> bytes:
 
 
 def test_a_part_that_expands_too_much_is_refused_unopened() -> None:
-    with refused_with("file_zip_bomb") as problem:
+    with assert_refused("file_zip_bomb") as problem:
         read_table(_bomb(40 * 2**20), "x")
     assert problem[0].params["part"] == "xl/media/much.xml"
 
@@ -223,13 +223,13 @@ def test_a_part_that_expands_too_much_is_refused_unopened() -> None:
 def test_a_directory_that_lies_about_a_size_is_caught() -> None:
     data = _bomb(40 * 2**20, claimed=1_000)
     assert zipfile.ZipFile(io.BytesIO(data)).getinfo("xl/media/much.xml").file_size == 1_000
-    with refused_with("file_zip_bomb"):
+    with assert_refused("file_zip_bomb"):
         read_table(data, "x")
 
 
 def test_parts_that_are_large_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charity.intake.archive.MAX_UNPACKED_BYTES", 2_000)
-    with refused_with("file_zip_bomb"):
+    with assert_refused("file_zip_bomb"):
         read_table(making.xlsx(_TYPED), "x")
 
 
@@ -246,20 +246,20 @@ def test_parts_that_share_their_bytes_are_refused() -> None:
     tail = (
         data[end : end + 8] + struct.pack("<HHII", counts, counts, end - start + len(copies), start) + b"\0\0"
     )
-    with refused_with("file_zip_bomb"):
+    with assert_refused("file_zip_bomb"):
         read_table(data[:end] + copies + tail, "x")
 
 
 def test_entities_are_never_expanded() -> None:
     kind = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>'
     sheet = b'<worksheet><sheetData><row><c t="str"><v>&a;</v></c></row></sheetData></worksheet>'
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(making.repacked(making.xlsx(_TYPED), {"xl/worksheets/sheet1.xml": kind + sheet}), "x")
 
 
 @pytest.mark.parametrize("part", ["content.xml", "xl/workbook.bin"])
 def test_a_zip_that_is_two_workbooks_at_once_is_refused(part: str) -> None:
-    with refused_with("file_unreadable") as problem:
+    with assert_refused("file_unreadable") as problem:
         read_table(making.repacked(making.xlsx(_TYPED), {part: b"<x/>"}), "x")
     assert problem[0].params["part"] == part
 
@@ -268,13 +268,13 @@ def test_an_ods_that_is_also_an_xlsx_is_refused() -> None:
     data = making.repacked(
         making.ods(making.ods_row("捐款人")), {"xl/workbook.bin": b"", "xl/worksheets/a": b""}
     )
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(data, "x")
 
 
 @pytest.mark.parametrize("reference", ["A", "1", "AAAA1", "甲1", "A1B", "A-1", "a" * 5000 + "1"])
 def test_a_cell_with_an_odd_address_is_refused(reference: str) -> None:
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(making.xlsx_with_sheet(f'<row r="1"><c r="{reference}"><v>1</v></c></row>'), "x")
 
 
@@ -289,7 +289,7 @@ def test_a_cell_with_an_odd_address_is_refused(reference: str) -> None:
 )
 def test_a_claimed_size_of_an_old_sheet_is_not_believed(payload: bytes) -> None:
     data = making.xls(making.biff_stream(_TYPED, extra=making.record(0x200, payload)))
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(data, "x")
 
 
@@ -297,7 +297,7 @@ def test_an_old_sheet_that_begins_where_none_does_is_refused() -> None:
     stream = making.biff_stream(_TYPED)
     at = stream.index(struct.pack("<HH", 0x85, 12)) + 4
     moved = stream[:at] + struct.pack("<I", struct.unpack_from("<I", stream, at)[0] + 20) + stream[at + 4 :]
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(making.xls(moved), "x")
 
 
@@ -307,20 +307,20 @@ def test_a_chart_inside_an_old_sheet_hides_no_cell_from_the_walk() -> None:
         + making.number_cell(65_535, 255, 1.0)
         + making.record(0x0A, b"")
     )
-    with refused_with("sheet_too_wide"):
+    with assert_refused("sheet_too_wide"):
         read_table(making.xls(making.biff_stream(_TYPED, extra=chart)), "x")
 
 
 def test_a_claimed_number_of_strings_is_not_believed() -> None:
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     strings = f'<sst xmlns="{space}" count="1" uniqueCount="4294967295"><si><t>a</t></si></sst>'
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(making.repacked(making.xlsx(_TYPED), {"xl/sharedStrings.xml": strings.encode()}), "x")
 
 
 def test_an_unknown_encoding_of_a_part_is_refused() -> None:
     xml = b'<?xml version="1.0" encoding="NOCODE-8"?><worksheet><sheetData/></worksheet>'
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(making.repacked(making.xlsx(_TYPED), {"xl/worksheets/sheet1.xml": xml}), "x")
 
 
@@ -329,19 +329,19 @@ def test_an_unknown_encoding_of_a_part_is_refused() -> None:
 
 @pytest.mark.parametrize("cut", [1, 30, 400, 3_000])
 def test_a_workbook_without_its_end_is_cut_off(cut: int) -> None:
-    with refused_with("workbook_truncated"):
+    with assert_refused("workbook_truncated"):
         read_table(making.xlsx(_TYPED)[:-cut], "x")
 
 
 def test_an_old_workbook_without_its_end_is_cut_off() -> None:
-    with refused_with("workbook_truncated"):
+    with assert_refused("workbook_truncated"):
         read_table(making.xls(making.biff_stream(_TYPED))[:-1_000], "x")
 
 
 def test_an_old_workbook_whose_sectors_run_in_a_circle_is_refused() -> None:
     data = bytearray(making.xls(making.biff_stream(_TYPED)))
     struct.pack_into("<I", data, 512 + 4 * 4, 3)
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(bytes(data), "x")
 
 
@@ -349,12 +349,12 @@ def test_a_damaged_part_is_refused() -> None:
     data = bytearray(making.xlsx(_TYPED))
     start = data.index(b"xl/worksheets/sheet1.xml")
     data[start + 60 : start + 64] = b"\x00\xff\x00\xff"
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(bytes(data), "x")
 
 
-def test_broken_xml_is_refused_with_its_part() -> None:
-    with refused_with("file_unreadable") as problem:
+def test_broken_xml_is_assert_refused_its_part() -> None:
+    with assert_refused("file_unreadable") as problem:
         read_table(
             making.repacked(making.xlsx(_TYPED), {"xl/worksheets/sheet1.xml": b"<worksheet><sheetData>"}), "x"
         )
@@ -362,7 +362,7 @@ def test_broken_xml_is_refused_with_its_part() -> None:
 
 
 def test_what_the_reader_cannot_open_is_refused() -> None:
-    with refused_with("file_unreadable"):
+    with assert_refused("file_unreadable"):
         read_table(
             making.repacked(making.xlsx(_TYPED), {"xl/_rels/workbook.xml.rels": b"<Relationships/>"}), "x"
         )
@@ -372,7 +372,7 @@ def test_an_archive_is_asked_to_be_unpacked() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as parts:
         parts.writestr("账单.csv", "a,b\n")
-    with refused_with("file_archive"):
+    with assert_refused("file_archive"):
         read_table(stream.getvalue(), "x")
 
 
@@ -380,24 +380,24 @@ def test_a_zip_with_a_password_is_named_so() -> None:
     data = bytearray(making.xlsx(_TYPED))
     at = data.index(b"PK\x01\x02")
     data[at + 8] |= 1
-    with refused_with("file_encrypted"):
+    with assert_refused("file_encrypted"):
         read_table(bytes(data), "x")
 
 
 def test_an_office_file_with_a_password_is_named_so() -> None:
-    with refused_with("file_encrypted"):
+    with assert_refused("file_encrypted"):
         read_table(making.xls(b"secret", stream_name="EncryptedPackage"), "x")
     locked = making.biff_stream(_TYPED, before=struct.pack("<HHH", 0x2F, 2, 0))
-    with refused_with("file_encrypted"):
+    with assert_refused("file_encrypted"):
         read_table(making.xls(locked), "x")
 
 
 def test_a_workbook_of_excel_95_is_asked_to_be_saved_anew() -> None:
     stream = making.biff_stream(_TYPED)
-    with refused_with("workbook_too_old"):
+    with assert_refused("workbook_too_old"):
         read_table(making.xls(stream[:4] + b"\x00\x05" + stream[6:], stream_name="Book"), "x")
 
 
 def test_another_office_file_is_no_table() -> None:
-    with refused_with("file_not_table"):
+    with assert_refused("file_not_table"):
         read_table(making.xls(b"text", stream_name="WordDocument"), "x")
