@@ -128,11 +128,7 @@ def draft_bank_item(session: Session, *, actor: Actor, item: NewBankItem, on: da
     books = load_books(session, actor.org_id, on)
     day = load_calendar(session, actor.org_id, books.words).day_for(item.on, on)
     books = load_books(session, actor.org_id, day) if day != on else books
-    payment = None
-    if item.kind == "returned":
-        payment = find_payment(
-            session, actor.org_id, place=item.place, amount_fen=item.amount_fen, on=item.on
-        )
+    payment = _payment_of(session, actor.org_id, item)
     fund = payment.fund if payment else "GEN"
     if item.kind == "interest":
         fund = setting_of(session, actor.org_id, "interest_fund", item.on)
@@ -148,22 +144,7 @@ def draft_bank_item(session: Session, *, actor: Actor, item: NewBankItem, on: da
     )
     origin = DraftOrigin(batch_id=item.batch_id, ref=item.reference[:80])
     draft = make_draft(session, actor=actor, draft=voucher, origin=origin, books=books)
-    session.add(
-        BankItem(
-            org_id=actor.org_id,
-            id=item_id,
-            kind=item.kind,
-            amount_fen=item.amount_fen,
-            money_place_id=books.places[item.place].id,
-            booked_on=item.on,
-            reference=item.reference[:80],
-            original_voucher_id=payment.voucher_id if payment else None,
-            draft_id=draft.id,
-            event_key=item.event_key[:120],
-            recorded_by=actor.user_id,
-            recorded_at=actor.at,
-        )
-    )
+    session.add(_row(item_id, actor, item, payment, books, draft.id))
     session.flush()
     record(
         session,
@@ -174,6 +155,33 @@ def draft_bank_item(session: Session, *, actor: Actor, item: NewBankItem, on: da
         amount_fen=item.amount_fen,
     )
     return item_id
+
+
+def _payment_of(session: Session, org_id: int, item: NewBankItem) -> Payment | None:
+    """Return the payment a returned transfer gives back; None for other items."""
+    if item.kind != "returned":
+        return None
+    return find_payment(session, org_id, place=item.place, amount_fen=item.amount_fen, on=item.on)
+
+
+def _row(
+    item_id: int, actor: Actor, item: NewBankItem, payment: Payment | None, books: Books, draft_id: int
+) -> BankItem:
+    """Return the row of an item."""
+    return BankItem(
+        org_id=actor.org_id,
+        id=item_id,
+        kind=item.kind,
+        amount_fen=item.amount_fen,
+        money_place_id=books.places[item.place].id,
+        booked_on=item.on,
+        reference=item.reference[:80],
+        original_voucher_id=payment.voucher_id if payment else None,
+        draft_id=draft_id,
+        event_key=item.event_key[:120],
+        recorded_by=actor.user_id,
+        recorded_at=actor.at,
+    )
 
 
 def _lines(

@@ -58,11 +58,8 @@ def claim_unidentified(
 
     Args:
         actor: needs ``ledger.draft``; becomes the maker.
-        donation_id: money in 220901, its receipt posted.
         donor: the giver; left aside when ``donor_id`` names one that is known.
-        parts: the funds it is for.
         reason: how the giver was found.
-        on: today.
         publish_as: empty for the default.
         attachments: proof, e.g. the giver's slip; without one a person attaches it later.
 
@@ -76,12 +73,7 @@ def claim_unidentified(
         raise refuse("permission_missing", permission="ledger.draft")
     if not reason.strip():
         raise refuse("claim_reason", "reason")
-    donation = load_donation(session, actor.org_id, donation_id)
-    if donation.nature != "unidentified":
-        raise refuse("claim_not_waiting", gift=donation.public_no)
-    receipt = session.get(Draft, (actor.org_id, donation.draft_id)) if donation.draft_id else None
-    if receipt is None or receipt.state != "posted":
-        raise refuse("claim_not_posted", gift=donation.public_no)
+    donation = _claimable(session, actor.org_id, donation_id)
     books = load_books(session, actor.org_id, on)
     place_row = session.get_one(MoneyPlace, (actor.org_id, donation.money_place_id))
     place = books.places[place_row.code]
@@ -109,6 +101,21 @@ def claim_unidentified(
         reason=clean_line(reason, 400),
     )
     return draft
+
+
+def _claimable(session: Session, org_id: int, donation_id: int) -> Donation:
+    """Return unclaimed money whose receipt is posted.
+
+    Raises:
+        Refused: ``donation_unknown``, ``claim_not_waiting``, ``claim_not_posted``.
+    """
+    donation = load_donation(session, org_id, donation_id)
+    if donation.nature != "unidentified":
+        raise refuse("claim_not_waiting", gift=donation.public_no)
+    receipt = session.get(Draft, (org_id, donation.draft_id)) if donation.draft_id else None
+    if receipt is None or receipt.state != "posted":
+        raise refuse("claim_not_posted", gift=donation.public_no)
+    return donation
 
 
 def _draft(

@@ -61,6 +61,7 @@ def import_file(
     run = InlineRun(actor, session)
     if is_dry_run:
         return run.read(lambda own: _judged(own, actor, data, name, on, place))
+    parsed = run.read(lambda own: reading.parse(own, actor.org_id, data, name, Answers()))
     staged = run.transact(
         lambda own: staging.stage_file(
             own,
@@ -71,6 +72,7 @@ def import_file(
             data_dir=data_dir,
             on=on,
             place=place,
+            parsed=parsed,
             is_inline=True,
         )
     )

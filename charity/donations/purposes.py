@@ -68,18 +68,7 @@ def learn_purpose(
     anywhere = info or next(iter(books.places.values()))
     fixed = fix_parts(books, anywhere, 1, [Part(fund, earmark)])[0]
     word, place_id = fold_keyword(keyword), info.id if info else 0
-    same = (
-        PurposeRule.org_id == actor.org_id,
-        PurposeRule.keyword == word,
-        PurposeRule.money_place_id == place_id,
-    )
-    version = session.scalar(select(func.max(PurposeRule.version)).where(*same)) or 0
-    session.execute(
-        update(PurposeRule)
-        .where(*same, PurposeRule.retired_at.is_(None))
-        .values(retired_at=actor.at)
-        .execution_options(synchronize_session=False)
-    )
+    version = _retire(session, actor, word, place_id) + 1
     rule = PurposeRule(
         org_id=actor.org_id,
         id=new_id(),
@@ -87,7 +76,7 @@ def learn_purpose(
         money_place_id=place_id,
         fund_id=fixed.fund_id,
         earmark_id=fixed.earmark_id,
-        version=version + 1,
+        version=version,
         made_by=actor.user_id,
         made_by_name=actor.name[:80],
         made_at=actor.at,
@@ -105,6 +94,22 @@ def learn_purpose(
     )
     apply_purposes(session, actor=actor, on=on)
     return rule
+
+
+def _retire(session: Session, actor: Actor, word: str, place_id: int) -> int:
+    """End the version of a word that is in force; return the number of the last version."""
+    same = (
+        PurposeRule.org_id == actor.org_id,
+        PurposeRule.keyword == word,
+        PurposeRule.money_place_id == place_id,
+    )
+    session.execute(
+        update(PurposeRule)
+        .where(*same, PurposeRule.retired_at.is_(None))
+        .values(retired_at=actor.at)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(select(func.max(PurposeRule.version)).where(*same)) or 0
 
 
 def forget_purpose(session: Session, *, actor: Actor, rule_id: int) -> PurposeRule:

@@ -101,43 +101,17 @@ def book_slips(
     )
     if known is not None:
         return known
-    problems = check_slips(pile.expected_count, pile.expected_fen, [slip.amount_fen for slip in slips])
     batch_id = new_id()
-    desk = Desk(session, actor.org_id, on)
-    gifts: list[NewGift] = []
-    for number, slip in enumerate(slips, start=1):
-        try:
-            gifts.append(_gift(desk, pile, slip, f"{event_key}:{number}", batch_id))
-        except Refused as refused:
-            problems += [_at_row(problem, slip.row) for problem in refused.problems]
-    refuse_if(problems)
-    place_id = gifts[0].money_place_id
+    gifts = _prepared(session, actor.org_id, pile, slips, on, event_key, batch_id)
     ids = insert_gifts(session, actor=actor, gifts=gifts)
     public_no = new_public_no("S")
     sheet = _sheet(session, actor.org_id, public_no, pile, ids)
+    name = f"{public_no}.csv"
     sha256 = store_attachment(
-        session,
-        actor=actor,
-        data=sheet,
-        name=f"{public_no}.csv",
-        media_type="text/csv",
-        data_dir=data_dir,
+        session, actor=actor, data=sheet, name=name, media_type="text/csv", data_dir=data_dir
     )
-    session.connection().execute(
-        insert(SlipBatch).values(
-            org_id=actor.org_id,
-            id=batch_id,
-            public_no=public_no,
-            money_place_id=place_id,
-            received_on=pile.received_on,
-            slip_count=len(gifts),
-            total_fen=pile.expected_fen,
-            sha256=sha256,
-            event_key=event_key,
-            recorded_by=actor.user_id,
-            recorded_at=actor.at,
-        )
-    )
+    values = _batch_values(actor, pile, gifts, public_no, sha256)
+    session.execute(insert(SlipBatch).values(id=batch_id, event_key=event_key, **values))
     record(
         session,
         actor=actor,
@@ -149,6 +123,45 @@ def book_slips(
     )
     draft_if_maker(session, actor=actor, donation_ids=ids, on=on)
     return session.get_one(SlipBatch, (actor.org_id, batch_id))
+
+
+def _prepared(
+    session: Session,
+    org_id: int,
+    pile: Pile,
+    slips: Sequence[Slip],
+    on: date,
+    event_key: str,
+    batch_id: int,
+) -> list[NewGift]:
+    """Return the slips as gifts; refuse the pile with every problem found in it."""
+    problems = check_slips(pile.expected_count, pile.expected_fen, [slip.amount_fen for slip in slips])
+    desk = Desk(session, org_id, on)
+    gifts: list[NewGift] = []
+    for number, slip in enumerate(slips, start=1):
+        try:
+            gifts.append(_gift(desk, pile, slip, f"{event_key}:{number}", batch_id))
+        except Refused as refused:
+            problems += [_at_row(problem, slip.row) for problem in refused.problems]
+    refuse_if(problems)
+    return gifts
+
+
+def _batch_values(
+    actor: Actor, pile: Pile, gifts: Sequence[NewGift], public_no: str, sha256: str
+) -> dict[str, object]:
+    """Return the columns of a pile."""
+    return {
+        "org_id": actor.org_id,
+        "public_no": public_no,
+        "money_place_id": gifts[0].money_place_id,
+        "received_on": pile.received_on,
+        "slip_count": len(gifts),
+        "total_fen": pile.expected_fen,
+        "sha256": sha256,
+        "recorded_by": actor.user_id,
+        "recorded_at": actor.at,
+    }
 
 
 def _gift(desk: Desk, pile: Pile, slip: Slip, event_key: str, batch_id: int) -> NewGift:

@@ -32,6 +32,7 @@ from charity.jobs.worker import JobContext
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
 from charity.periods import business_date
+from charity.places.models import Org
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ def read_job(run: Run, file_id: int, data_dir: Path, checkpoint: Mapping[str, An
             file.state = "judged"
         return file.public_no
 
-    return _result(N_("%(count)s rows read"), count, run.transact(finish))
+    return _result(run, N_("%(count)s rows read"), count, run.transact(finish))
 
 
 def judge_job(run: Run, file_id: int, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def judge_job(run: Run, file_id: int, checkpoint: Mapping[str, Any]) -> dict[str
             break
         done += count
     public_no = run.read(lambda session: load_file(session, run.org_id, file_id).public_no)
-    return _result(N_("%(count)s rows judged"), done, public_no)
+    return _result(run, N_("%(count)s rows judged"), done, public_no)
 
 
 def book_job(run: Run, file_id: int) -> dict[str, Any]:
@@ -165,7 +166,7 @@ def book_job(run: Run, file_id: int) -> dict[str, Any]:
             _book_chunk(run, file_id, ids, progress)
         _finish(run, file_id, progress)
     public_no = run.transact(lambda session: _end(session, run, file_id, progress))
-    result = _result(N_("%(count)s rows booked"), progress.booked, public_no)
+    result = _result(run, N_("%(count)s rows booked"), progress.booked, public_no)
     return {**result, "booked": progress.booked, "parked": progress.parked, "skipped": progress.skipped}
 
 
@@ -174,9 +175,13 @@ def _today(at: datetime) -> date:
     return business_date(at)
 
 
-def _result(text: str, count: int, public_no: str) -> dict[str, Any]:
-    """Return a job's result: a sentence, and which file to look at."""
-    return {"text": text, "params": {"count": count}, "import_no": public_no}
+def _result(run: Run, text: str, count: int, public_no: str) -> dict[str, Any]:
+    """Return a job's result: a sentence, and the page of the file."""
+    slug = run.read(
+        lambda session: session.scalar(select(Org.slug).where(Org.id == run.org_id, ~Org.is_default))
+    )
+    url = f"{'/' + slug if slug else ''}/office/imports/{public_no}"
+    return {"text": text, "params": {"count": count}, "import_no": public_no, "url": url}
 
 
 def _waiting(org_id: int, file_id: int) -> tuple[Any, ...]:

@@ -13,12 +13,13 @@ from werkzeug.datastructures import FileStorage
 
 from charity.db import transact
 from charity.errors import Refused
-from charity.imports import queries, staging
+from charity.imports import queries, reading, staging
 from charity.imports.common_routes import blueprint, file_or_404, me, reading_session
 from charity.imports.forms import AsideForm, DayForm, DropForm, PlaceForm
 from charity.imports.models import ImportFile
 from charity.imports.preview_routes import file_page, job_sentence
 from charity.imports.reading import Answers
+from charity.intake.read import ParsedFile
 from charity.intake.recognise import FORM_NAMES
 from charity.jobs.models import Job
 from charity.web.access import permission_required
@@ -94,8 +95,9 @@ def _take_in(upload: FileStorage) -> tuple[str, Sentence | None]:
     data, name = upload.read(), upload.filename or ""
     kind = upload.mimetype or "application/octet-stream"
     try:
+        parsed = reading.parse(reading_session(), me().org_id, data, name, Answers())
         number, was_known, by = transact(
-            lambda session: _staged(session, data=data, name=name, media_type=kind)
+            lambda session: _staged(session, data=data, name=name, media_type=kind, parsed=parsed)
         )
     except Refused as refused:
         return "", problems_of(refused)[0]
@@ -104,7 +106,9 @@ def _take_in(upload: FileStorage) -> tuple[str, Sentence | None]:
     return number, None
 
 
-def _staged(session: Session, *, data: bytes, name: str, media_type: str) -> tuple[str, bool, str]:
+def _staged(
+    session: Session, *, data: bytes, name: str, media_type: str, parsed: ParsedFile
+) -> tuple[str, bool, str]:
     staged = staging.stage_file(
         session,
         actor=me(),
@@ -113,6 +117,7 @@ def _staged(session: Session, *, data: bytes, name: str, media_type: str) -> tup
         media_type=media_type,
         data_dir=settings().data_dir,
         on=today(),
+        parsed=parsed,
     )
     return staged.file.public_no, staged.was_known, staged.file.dropped_by_name
 

@@ -103,6 +103,7 @@ def stage_file(
     data_dir: Path,
     on: date,
     place: str = "",
+    parsed: ParsedFile | None = None,
     is_inline: bool = False,
 ) -> Staged:
     """Take in a dropped file: recognise it, keep it, read its rows and judge them.
@@ -117,6 +118,8 @@ def stage_file(
         data_dir: the data folder.
         on: today.
         place: code of its place of money; empty to find it out.
+        parsed: the file as read by ``reading.parse`` before the transaction, so that a long
+            one holds up nobody; None to read it now.
         is_inline: leave a long file to the caller, who runs ``booking.read_job`` itself.
 
     Raises:
@@ -132,22 +135,9 @@ def stage_file(
     )
     if known is not None:
         return Staged(known, True)
-    parsed = reading.parse(session, actor.org_id, data, name, Answers())
+    parsed = parsed or reading.parse(session, actor.org_id, data, name, Answers())
     file_store().keep(session, actor=actor, data=data, name=name, media_type=media_type, data_dir=data_dir)
-    file = ImportFile(
-        org_id=actor.org_id,
-        id=new_id(),
-        public_no=new_public_no("I"),
-        sha256=sha256,
-        name=clean_line(name, 200) or "file",
-        size_bytes=len(data),
-        form=parsed.form,
-        state="unmapped" if parsed.form == "unknown" else "reading",
-        dropped_by=actor.user_id,
-        dropped_by_name=clean_line(actor.name, 80),
-        dropped_at=actor.at,
-        answers=Answers().to_json(),
-    )
+    file = _new_file(actor, parsed, name, data)
     reading.describe_file(file, parsed)
     file.place = place or _matching_place(session, file, parsed)
     session.add(file)
@@ -165,6 +155,24 @@ def stage_file(
     if file.state == "reading" and not (is_inline and file.row_count > reading.INLINE_ROWS):
         _read_or_enqueue(session, actor, file, parsed, on)
     return Staged(file, False)
+
+
+def _new_file(actor: Actor, parsed: ParsedFile, name: str, data: bytes) -> ImportFile:
+    """Return the row of a file that was just dropped."""
+    return ImportFile(
+        org_id=actor.org_id,
+        id=new_id(),
+        public_no=new_public_no("I"),
+        sha256=parsed.sha256,
+        name=clean_line(name, 200) or "file",
+        size_bytes=len(data),
+        form=parsed.form,
+        state="unmapped" if parsed.form == "unknown" else "reading",
+        dropped_by=actor.user_id,
+        dropped_by_name=clean_line(actor.name, 80),
+        dropped_at=actor.at,
+        answers=Answers().to_json(),
+    )
 
 
 def _matching_place(session: Session, file: ImportFile, parsed: ParsedFile) -> str:
