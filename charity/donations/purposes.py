@@ -31,7 +31,7 @@ register_acts(
         "donations.apply": N_("Allocated waiting gifts by learned words"),
     }
 )
-register_labels({"keyword": N_("Word")})
+register_labels({"keyword": N_("Learned word")})
 
 #: Waiting gifts looked at in one act.
 APPLY_LIMIT = 500

@@ -377,6 +377,15 @@ def correct_fact(
         idempotency_key=key,
         set_id=set_id,
     )
+    moves = _cover_by_general(session, actor, difference, on, reason.strip(), idempotency_key)
+    session.flush()
+    return [*moves, difference]
+
+
+def _cover_by_general(
+    session: Session, actor: Actor, difference: Draft, on: date, reason: str, idempotency_key: str
+) -> list[Draft]:
+    """Return the moves of overspends to GEN; what GEN cannot bear is declared an incident."""
     books = load_books(session, actor.org_id, on)
     value = complete(
         DraftVoucher(
@@ -396,26 +405,28 @@ def correct_fact(
         if books.funds[fund].kind != "restricted":
             continue
         if general < short:
-            difference.incident_reason = reason.strip()
+            difference.incident_reason = reason
             continue
         general -= short
-        draft = DraftVoucher(
-            voucher_on=on,
-            month=_month_of(session, actor.org_id, on),
-            summary=difference.summary,
-            lines=(
-                DraftLine("510101", debit_fen=short, fund="GEN", activity_class="direct_aid"),
-                DraftLine(
-                    "510102", credit_fen=short, fund=fund, earmark=earmark, activity_class="direct_aid"
-                ),
-            ),
-            kind="correction",
-        )
         part = f"{idempotency_key}/{fund}/{earmark}" if idempotency_key else ""
         origin = DraftOrigin(idempotency_key=part, set_id=difference.set_id, ref=difference.ref)
+        draft = DraftVoucher(
+            voucher_on=on,
+            month=Month.from_code(difference.month),
+            summary=difference.summary,
+            lines=_move_lines(fund, earmark, short),
+            kind="correction",
+        )
         moves.append(make_draft(session, actor=actor, draft=draft, origin=origin))
-    session.flush()
-    return [*moves, difference]
+    return moves
+
+
+def _move_lines(fund: str, earmark: str, fen: int) -> tuple[DraftLine, ...]:
+    """Return the lines that move spent aid from a restricted fund to GEN."""
+    return (
+        DraftLine("510101", debit_fen=fen, fund="GEN", activity_class="direct_aid"),
+        DraftLine("510102", credit_fen=fen, fund=fund, earmark=earmark, activity_class="direct_aid"),
+    )
 
 
 def _available(session: Session, org_id: int, fund: str, earmark: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
@@ -190,25 +191,17 @@ def place_hold(
         return known.id
     refuse_if(_check_hold(session, actor.org_id, key, amount_fen, on))
     hold_id = new_id()
-    try:
-        session.execute(
-            insert(Hold).values(
-                org_id=actor.org_id,
-                id=hold_id,
-                fund_id=info.id,
-                earmark_id=earmark_id,
-                amount_fen=amount_fen,
-                placed_on=on,
-                ask_on=ask_on,
-                subject=subject,
-                idempotency_key=repeat,
-                placed_by=actor.user_id,
-                placed_at=actor.at,
-            )
-        )
-        _event(session, actor, hold_id, 1, "placed")
-    except DBAPIError as error:
-        raise refused_by_database(error) from error
+    values = {
+        "id": hold_id,
+        "fund_id": info.id,
+        "earmark_id": earmark_id,
+        "amount_fen": amount_fen,
+        "placed_on": on,
+        "ask_on": ask_on,
+        "subject": subject,
+        "idempotency_key": repeat,
+    }
+    _insert_hold(session, actor, values)
     record(
         session,
         actor=actor,
@@ -219,6 +212,16 @@ def place_hold(
         amount_fen=amount_fen,
     )
     return hold_id
+
+
+def _insert_hold(session: Session, actor: Actor, values: dict[str, Any]) -> None:
+    """Write a hold with its first step; the guard follows by trigger and may refuse."""
+    own = {"org_id": actor.org_id, "placed_by": actor.user_id, "placed_at": actor.at}
+    try:
+        session.execute(insert(Hold).values({**values, **own}))
+        _event(session, actor, values["id"], 1, "placed")
+    except DBAPIError as error:
+        raise refused_by_database(error) from error
 
 
 def _purse(session: Session, org_id: int, fund: str, earmark: str, on: date) -> tuple[FundInfo, Key, int]:

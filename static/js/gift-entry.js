@@ -41,7 +41,8 @@ const queue = document.querySelector("form[data-fund-keys]");
 if (queue) {
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox]), select, textarea");
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat || isTyping) return;
+    const isOther = event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat;
+    if (isOther || isTyping) return;
     if (document.querySelector("dialog[open]")) return;
     queue.querySelector(`[data-press="${CSS.escape(event.key)}"]`)?.click();
   });
