@@ -16,6 +16,12 @@ pytestmark = pytest.mark.slow
 UNLINKED = {
     "static": "style, scripts and pictures are no pages",
     "web.health": "asked by a monitor",
+    "web.patterns": "what pages are made of, for whoever writes one",
+    "users.choose_password": "its address comes by mail",
+    "receipts.verify_code": "its address is the QR code of a receipt",
+    "jobs.status": "asked by the progress bar",
+    "imports.progress": "asked by the progress bar",
+    "proofs.consistency": "asked by a verifier with two sizes of his own",
 }
 
 
