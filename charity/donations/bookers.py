@@ -29,13 +29,21 @@ from charity.donations.judging import (
     merchant_of,
 )
 from charity.donations.matching import DonorFacts, body_kind
-from charity.donations.models import Donation
+from charity.donations.models import BankItem, Donation, Refund, Settlement
 from charity.donations.recording import NewGift, insert_gifts, load_purposes
 from charity.donations.refunds import NewRefund, record_refund
 from charity.donations.rules import PUBLICATIONS
 from charity.donations.service import find_place, parts_by_rule
 from charity.errors import N_, Problem, refuse, register
-from charity.imports.kinds import Booked, Booker, FileFacts, RowToBook, register_kind, register_store
+from charity.imports.kinds import (
+    Booked,
+    Booker,
+    FileFacts,
+    Link,
+    RowToBook,
+    register_kind,
+    register_store,
+)
 from charity.intake.rows import IncomingRow
 from charity.ledger import attachments
 from charity.ledger.books import load_books
@@ -243,12 +251,45 @@ def finish_file(session: Session, actor: Actor, on: date, file: FileFacts) -> in
     return draft_next(session, actor=actor, source_id=file.id, on=on)
 
 
+def event_links(session: Session, org_id: int, events: Sequence[Booked]) -> dict[Booked, Link]:
+    """Return the page of what each row became: a gift's own, else its voucher being prepared."""
+    found: dict[Booked, Link] = {}
+    gift_ids = {event.id for event in events if event.kind == "gift"}
+    refund_ids = {event.id for event in events if event.kind == "refund"}
+    gifts = select(Donation.id, Donation.public_no).where(
+        Donation.org_id == org_id, Donation.id.in_(gift_ids)
+    )
+    refunds = (
+        select(Refund.id, Donation.public_no)
+        .join(Donation, (Donation.org_id == Refund.org_id) & (Donation.id == Refund.donation_id))
+        .where(Refund.org_id == org_id, Refund.id.in_(refund_ids))
+    )
+    for kind, query in (("gift", gifts), ("refund", refunds)):
+        for event_id, number in session.execute(query):
+            found[Booked(kind, event_id)] = Link(number, "donations.gift", {"public_no": number})
+    for event in events:
+        draft_id = None if event in found else _draft_of(session, org_id, event)
+        if draft_id is not None:
+            found[event] = Link("", "ledger.draft", {"draft_id": draft_id})
+    return found
+
+
+def _draft_of(session: Session, org_id: int, event: Booked) -> int | None:
+    """Return the draft of a settlement or an item of the bank."""
+    if event.kind == "settlement":
+        query = select(Settlement.draft_id).where(Settlement.org_id == org_id, Settlement.id == event.id)
+    else:
+        query = select(BankItem.draft_id).where(BankItem.org_id == org_id, BankItem.id == event.id)
+    return session.scalar(query)
+
+
 BOOKER = Booker(
     name="donations",
     judge=judge_rows,
     book=book_rows,
     finish=finish_file,
     places=choose_places,
+    links=event_links,
     phases=PHASES,
 )
 register_kind(FORMS, BOOKER)

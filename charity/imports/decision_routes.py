@@ -12,7 +12,7 @@ from charity.imports import queries, rules, service
 from charity.imports.common_routes import act, blueprint, file_or_404, hide_numbers, me, reading_session
 from charity.imports.forms import FeeForm
 from charity.imports.models import ImportFile
-from charity.imports.preview_routes import file_page
+from charity.imports.preview_routes import event_links, file_page
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
 from charity.web.filters import translated
@@ -71,6 +71,7 @@ class RowPage:
         reason: why it is judged so.
         problems: what is wrong with the row.
         fee_form: asked of a platform's payout.
+        link: (number, address) of what it became; None without a page.
     """
 
     file: ImportFile
@@ -84,6 +85,7 @@ class RowPage:
     actions: dict[str, str]
     keys: dict[str, str]
     may_decide: bool
+    link: tuple[str, str] | None
 
 
 @blueprint.route("/<number>/rows/<int:row_no>", methods=["GET", "POST"])
@@ -133,5 +135,6 @@ def row(number: str, row_no: int) -> ResponseReturnValue:
         actions={code: translated(label) for code, label in rules.ACTIONS.items()},
         keys=dict(rules.ACTION_KEYS),
         may_decide=may_decide,
+        link=event_links(found, [view]).get(row_no),
     )
     return render("imports/row.html", page, status_of(form) if form is not None else 200)

@@ -84,6 +84,21 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """The page of what a row became.
+
+    Attributes:
+        label: its number, as people say it; empty for one without.
+        endpoint: of the page.
+        values: arguments of the page's address.
+    """
+
+    label: str
+    endpoint: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceChoice:
     """A place of money a file may be from.
 
@@ -110,6 +125,7 @@ class Booker:
         finish: ``(session, actor, on, file)`` → how many events were worked on; called in
             a transaction of its own until it answers 0, after all rows are booked.
         places: ``(session, org_id, form, own_account)`` → places to choose from.
+        links: ``(session, org_id, events)`` → event → its page, for those that have one.
         phases: actions in the order in which rows are booked; ``finish`` runs after each.
     """
 
@@ -118,6 +134,7 @@ class Booker:
     book: Callable[[Session, Actor, date, FileFacts, Sequence[RowToBook]], list[Booked | Problem]]
     finish: Callable[[Session, Actor, date, FileFacts], int]
     places: Callable[[Session, int, str, str], list[PlaceChoice]]
+    links: Callable[[Session, int, Sequence[Booked]], Mapping[Booked, Link]]
     phases: Sequence[Sequence[str]]
 
 

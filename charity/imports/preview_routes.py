@@ -13,6 +13,7 @@ from charity.errors import N_
 from charity.imports import queries, reading, rules, staging
 from charity.imports.common_routes import me, reading_session
 from charity.imports.forms import DayForm, PlaceForm
+from charity.imports.kinds import booker_of
 from charity.imports.models import ImportFile
 from charity.imports.rules import Tally
 from charity.intake.recognise import FORM_NAMES
@@ -61,6 +62,7 @@ class FilePage:
         only_open: whether only rows that wait are shown.
         rows: of this page.
         sentences: row number → reason in the reader's language.
+        links: row number → (number, address) of what it became.
         older_url: the next page of rows.
         at: the row that gets the focus.
         job: the job under way, or None.
@@ -81,6 +83,7 @@ class FilePage:
     only_open: bool
     rows: tuple[queries.RowView, ...]
     sentences: dict[int, str]
+    links: dict[int, tuple[str, str]]
     first_url: str
     older_url: str
     at: int
@@ -198,6 +201,7 @@ def file_page(
         only_open=only_open,
         rows=shown,
         sentences={row.row_no: sentence(row.reason).text for row in shown if row.reason is not None},
+        links=event_links(file, shown),
         first_url=url_for("imports.file", number=file.public_no, **filters) if after else "",
         older_url=_older(file, shown, len(rows) > len(shown), filters),
         at=at,
@@ -207,7 +211,7 @@ def file_page(
         verdicts={code: translated(label) for code, label in rules.VERDICTS.items()},
         actions={code: translated(label) for code, label in rules.ACTIONS.items()},
         keys=dict(rules.ACTION_KEYS),
-        row_states={code: translated(label, "row") for code, label in rules.ROW_STATES.items()},
+        row_states={code: translated(label) for code, label in rules.ROW_STATES.items()},
     )
 
 
@@ -230,3 +234,17 @@ def _asks_for_days(file: ImportFile, rows: Sequence[queries.RowView]) -> bool:
     codes |= {row.reason.code for row in rows if row.reason is not None}
     is_list = file.form == "donor_list" and file.state == "judged"
     return is_list and bool(codes & {"date_column_missing", "year_missing", "row_date_missing"})
+
+
+def event_links(file: ImportFile, rows: Sequence[queries.RowView]) -> dict[int, tuple[str, str]]:
+    """Return row number → (number, address) of what a row became, where it has a page."""
+    booker = booker_of(file.form)
+    events = {row.row_no: row.event for row in rows if row.event is not None}
+    if booker is None or not events:
+        return {}
+    links = booker.links(reading_session(), file.org_id, list(events.values()))
+    return {
+        row_no: (links[event].label, url_for(links[event].endpoint, **dict(links[event].values)))
+        for row_no, event in events.items()
+        if event in links and links[event].endpoint in current_app.view_functions
+    }

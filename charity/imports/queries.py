@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from charity.db import sum_of
 from charity.errors import SENTENCES, Problem
+from charity.imports.kinds import Booked
 from charity.imports.models import ImportFile, ImportMapping, ImportRow
 from charity.imports.rules import VERDICTS, Tally, possible_actions
 from charity.imports.stored_rows import row_value
@@ -29,6 +30,7 @@ class FileRow:
     Attributes:
         open_count: rows that wait for a person; ``booked_count`` became events.
         is_working: a job is reading, judging or booking it.
+        is_sound: it agrees with itself, so that it can be booked.
     """
 
     number: str
@@ -44,6 +46,7 @@ class FileRow:
     dropped_by: str
     dropped_at: datetime
     is_working: bool
+    is_sound: bool
     cursor: int
 
 
@@ -55,6 +58,7 @@ class RowView:
         reason: why the judge says so, or why it could not be booked; None when it speaks
             for itself.
         actions: what a person may choose.
+        event: what it became; None before.
         is_open: whether it waits for a person.
     """
 
@@ -72,6 +76,7 @@ class RowView:
     action: str
     state: str
     actions: tuple[str, ...]
+    event: Booked | None
     is_open: bool
 
 
@@ -113,6 +118,7 @@ def list_files(
             dropped_by=file.dropped_by_name,
             dropped_at=file.dropped_at,
             is_working=state is not None and state not in ENDED,
+            is_sound=file.is_sound,
             cursor=file.id,
         )
         for file, state in found
@@ -226,6 +232,7 @@ def row_view(row: ImportRow) -> RowView:
         action=row.action,
         state=row.state,
         actions=() if is_ended else possible_actions(row.verdict, row.is_credit),
+        event=Booked(row.event_kind, row.event_id) if row.event_id is not None else None,
         is_open=row.state == "parked" or (row.state == "staged" and row.action == ""),
     )
 

@@ -132,7 +132,9 @@ def test_one_key_sends_a_row_to_220901_and_the_file_is_booked(
         db.session.remove()
     assert totals == [500, 600]
     assert accountant.get(f"{address}/progress.json").get_json()["state"] == "done"
-    assert "data-decide" in accountant.get(address).get_data(as_text=True)
+    booked_page = page(accountant.get(address))
+    assert sum("/office/gifts/D-" in link for link in booked_page.links) == 2
+    assert "/office/gifts/D-" in accountant.get(f"{address}/rows/2").get_data(as_text=True)
 
 
 def test_a_decision_goes_on_to_the_next_row_that_waits(accountant: FlaskClient, app: Flask) -> None:
