@@ -1,7 +1,6 @@
-"""Reads of the office: gifts, one gift, the queue of unclear purposes, learned words, promises.
+"""Reads of the office: gifts, the queue of unclear purposes, learned words, promises.
 
-Reads → frozen dataclasses. Whether a gift is in the books is asked of its draft and of the
-posted vouchers; names of givers stand here, never on public pages.
+Whether a gift is in the books is asked of its draft and of the posted vouchers.
 """
 
 from __future__ import annotations
@@ -20,9 +19,7 @@ from charity.ledger.models import Draft, Earmark, Fund, MoneyPlace, Party
 from charity.ledger.sealed_models import Voucher
 from charity.names import fold_text
 
-#: Rows of a page, and of a file.
-PAGE_ROWS = 50
-FILE_ROWS = 20_000
+PAGE_ROWS, FILE_ROWS = 50, 20_000
 
 #: Where a gift stands on its way into the books → label.
 GIFT_STATES: Mapping[str, str] = {

@@ -142,6 +142,14 @@ def stage_file(
     file.place = place or _matching_place(session, file, parsed)
     session.add(file)
     session.flush()
+    _tell(session, actor, file)
+    if file.state == "reading" and not (is_inline and file.row_count > reading.INLINE_ROWS):
+        _read_or_enqueue(session, actor, file, parsed, on)
+    return Staged(file, False)
+
+
+def _tell(session: Session, actor: Actor, file: ImportFile) -> None:
+    """Log that a file was dropped: its name, what it is, how many rows."""
     record(
         session,
         actor=actor,
@@ -152,9 +160,6 @@ def stage_file(
         form=file.form,
         count=file.row_count,
     )
-    if file.state == "reading" and not (is_inline and file.row_count > reading.INLINE_ROWS):
-        _read_or_enqueue(session, actor, file, parsed, on)
-    return Staged(file, False)
 
 
 def _new_file(actor: Actor, parsed: ParsedFile, name: str, data: bytes) -> ImportFile:

@@ -4,7 +4,7 @@ The usual shape of a route:
 
     form = GrantForm()
     if carried_out(form, lambda session: service.grant_role(session, actor=…, …)):
-        return done(_("The role was given."), url_for("users.show", …))
+        return done(_("The role was given."), url_for("users.person", …))
     return render("users/grant.html", GrantPage(form), status_of(form))
 """
 
