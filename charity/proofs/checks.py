@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import literal, literal_column, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from charity.ledger.checks import LIMIT, Check, Finding
 from charity.ledger.commitments import commit_line, differing_fields
 from charity.ledger.reading import PostedRecord, load_codes, read_vouchers
-from charity.ledger.sealed_models import Voucher, VoucherLine
+from charity.ledger.sealed_models import Voucher
+from charity.periods import Month
 from charity.proofs.chain_checks import check_chain
 from charity.proofs.checkpoints import find_log
 from charity.proofs.file_checks import file_checks
@@ -95,40 +96,39 @@ def _compare_leaf(
 
 def check_coverage(session: Session, org_id: int) -> list[Finding]:
     """Find lines without a leaf although the sequencer has passed their number."""
-    later = aliased(LogLeaf)
-    passed = (
-        select(later.position)
-        .where(
-            later.org_id == Voucher.org_id,
-            later.month == Voucher.month,
-            later.word == Voucher.word,
-            later.number >= Voucher.number,
-            later.kind == literal_column("'line'"),
-            later.line_no == literal_column("1"),
+    counted: dict[tuple[int, str], dict[int, int]] = defaultdict(dict)
+    for month, word, number, count in session.execute(
+        select(LogLeaf.month, LogLeaf.word, LogLeaf.number, func.count())
+        .where(LogLeaf.org_id == org_id, LogLeaf.kind == "line")
+        .group_by(LogLeaf.month, LogLeaf.word, LogLeaf.number)
+    ):
+        counted[month or 0, word or ""][number or 0] = count
+    found: list[Finding] = []
+    for voucher in session.execute(
+        select(Voucher.id, Voucher.month, Voucher.word, Voucher.number, Voucher.line_count)
+        .where(Voucher.org_id == org_id)
+        .order_by(Voucher.month, Voucher.word, Voucher.number)
+    ):
+        numbers = counted.get((voucher.month, voucher.word), {})
+        if voucher.number <= max(numbers, default=0) and numbers.get(voucher.number) != voucher.line_count:
+            found += _missing_leaves(session, org_id, voucher)
+        if len(found) >= LIMIT:
+            break
+    return found[:LIMIT]
+
+
+def _missing_leaves(session: Session, org_id: int, voucher: Any) -> list[Finding]:
+    """Return the lines of a voucher that have no leaf."""
+    present = set(
+        session.scalars(
+            select(LogLeaf.line_no).where(LogLeaf.org_id == org_id, LogLeaf.voucher_id == voucher.id, IS_LINE)
         )
-        .exists()
     )
-    has_leaf = (
-        select(LogLeaf.position)
-        .where(
-            LogLeaf.org_id == VoucherLine.org_id,
-            LogLeaf.voucher_id == VoucherLine.voucher_id,
-            LogLeaf.line_no == VoucherLine.line_no,
-            IS_LINE,
-        )
-        .exists()
-    )
-    rows = session.execute(
-        select(
-            Voucher.month, Voucher.word, Voucher.number, VoucherLine.line_no, literal("line").label("kind")
-        )
-        .join(VoucherLine, (VoucherLine.org_id == Voucher.org_id) & (VoucherLine.voucher_id == Voucher.id))
-        .where(Voucher.org_id == org_id, passed, ~has_leaf)
-        .order_by(Voucher.month, Voucher.word, Voucher.number, VoucherLine.line_no)
-        .limit(LIMIT)
-    )
+    where = f"{Month.from_code(voucher.month)} {voucher.word}-{voucher.number:04d} line"
     return [
-        Finding("proof coverage", place_text(row), "has no leaf, although later ones have") for row in rows
+        Finding("proof coverage", f"{where} {line_no}", "has no leaf, although later ones have")
+        for line_no in range(1, voucher.line_count + 1)
+        if line_no not in present
     ]
 
 

@@ -10,12 +10,12 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from sqlalchemy import case, func, literal_column, select
+from sqlalchemy import ColumnElement, case, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
 from charity.ledger.models import Account, Fund, Period, VoucherCounter
-from charity.ledger.sealed_models import VoucherLine
+from charity.ledger.sealed_models import Voucher, VoucherLine
 from charity.periods import Month
 from charity.proofs.leaf_rules import MonthFacts, TrialRow, WordNumbers
 from charity.proofs.models import LogLeaf, ProofLog
@@ -101,7 +101,38 @@ def _numbers(session: Session, org_id: int, month: Month) -> tuple[WordNumbers, 
 
 
 def _trial_balance(session: Session, org_id: int, month: Month) -> tuple[TrialRow, ...]:
-    """Return the trial balance by account and fund over the lines in the tree."""
+    """Return the trial balance by account and fund over the lines in the tree.
+
+    Of a closed month every line is there; of one still open, an audit's month 13 of an
+    earlier year, the vouchers up to its last leaf.
+    """
+    codes = session.execute(
+        select(Period.month, Period.is_open).where(Period.org_id == org_id, Period.month <= month.code)
+    ).all()
+    closed = VoucherLine.month.in_([code for code, is_open in codes if not is_open])
+    figures = _sums(session, org_id, month, closed)
+    for code in (code for code, is_open in codes if is_open):
+        for numbers in _numbers(session, org_id, Month.from_code(code)):
+            posted = select(Voucher.id).where(
+                Voucher.org_id == org_id,
+                Voucher.month == code,
+                Voucher.word == numbers.word,
+                Voucher.number <= numbers.last,
+            )
+            for key, more in _sums(session, org_id, month, VoucherLine.voucher_id.in_(posted)).items():
+                opening, debit, credit = figures.get(key, (0, 0, 0))
+                figures[key] = (opening + more[0], debit + more[1], credit + more[2])
+    return trial_rows(figures)
+
+
+def _sums(
+    session: Session, org_id: int, month: Month, which: ColumnElement[bool]
+) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Return (account, fund) → balance before a month, its debit and its credit, in fen.
+
+    Args:
+        which: the lines meant, none after the month.
+    """
     line = VoucherLine
     is_own = line.month == month.code
     rows = session.execute(
@@ -113,21 +144,12 @@ def _trial_balance(session: Session, org_id: int, month: Month) -> tuple[TrialRo
             sum_of(case((is_own, line.credit_fen), else_=0)),
         )
         .select_from(line)
-        .join(
-            LogLeaf,
-            (LogLeaf.org_id == line.org_id)
-            & (LogLeaf.voucher_id == line.voucher_id)
-            & (LogLeaf.line_no == line.line_no)
-            & IS_LINE,
-        )
         .join(Account, Account.id == line.account_id)
         .join(Fund, (Fund.org_id == line.org_id) & (Fund.id == line.fund_id))
-        .where(line.org_id == org_id, line.month <= month.code)
+        .where(line.org_id == org_id, which)
         .group_by(Account.code, Fund.code)
     )
-    return trial_rows(
-        {(account, fund): (opening, debit, credit) for account, fund, opening, debit, credit in rows}
-    )
+    return {(account, fund): (opening, debit, credit) for account, fund, opening, debit, credit in rows}
 
 
 def trial_rows(figures: dict[tuple[str, str], tuple[int, int, int]]) -> tuple[TrialRow, ...]:

@@ -32,6 +32,9 @@ class _Check:
 def _guard(name: str, event: str, table: str, checks: list[_Check]) -> Trigger:
     """Return a trigger that refuses a row for the first reason that holds.
 
+    On PostgreSQL its look-ups are planned without sequential scans: a plan made while the
+    table was empty is kept for the session, and would walk all leaves for each further one.
+
     Args:
         name: of the trigger and its function.
         event: ``BEFORE INSERT`` or the like.
@@ -53,7 +56,7 @@ def _guard(name: str, event: str, table: str, checks: list[_Check]) -> Trigger:
         f"CREATE TRIGGER {name} {event} ON {table} BEGIN\n{sqlite}\nEND;\n",
         f"""
 CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql
-SET search_path = public, pg_temp AS $$
+SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
 {postgresql}
   RETURN {"OLD" if "DELETE" in event else "NEW"};
