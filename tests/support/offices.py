@@ -6,6 +6,7 @@ a copy of the file, or of the database, takes milliseconds.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ from tests.gifts import Office, open_office
 from tests.support import databases
 from tests.support.databases import Database
 
-_NAME = "template_office"
+#: Two folders of tests share these fixtures, and each opens an office of its own.
+_numbers = itertools.count(1)
 
 
 def _open(database: Database, folder: Path) -> None:
@@ -52,9 +54,10 @@ def postgresql_office(
 ) -> str:
     """The name of the database with an open office that every PostgreSQL test copies."""
     server = request.getfixturevalue("postgres_server")
-    server.create(_NAME, postgresql_template)
-    _open(databases.postgresql_database(server, _NAME), tmp_path_factory.mktemp("office"))
-    return _NAME
+    name = f"template_office_{next(_numbers)}"
+    server.create(name, postgresql_template)
+    _open(databases.postgresql_database(server, name), tmp_path_factory.mktemp("office"))
+    return name
 
 
 @pytest.fixture
