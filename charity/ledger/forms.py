@@ -31,6 +31,7 @@ from charity.web.forms import (
     IdempotencyField,
     LineField,
     YuanField,
+    choices_of,
     every_field,
     sentence_of,
 )
@@ -248,7 +249,7 @@ def _offer(
     found += [(c.code, lazy_gettext(c.name) if is_id else c.name) for c in choices]
     if field.data and field.data not in {code for code, _ in found}:
         found.append((field.data, field.data))
-    field.choices = found
+    field.choices = choices_of(found)
 
 
 def _line(form: LineForm, choices: EntryChoices, stored: Sequence[DraftLine], above: str) -> DraftLine | None:

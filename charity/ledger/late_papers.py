@@ -23,6 +23,11 @@ PROBLEMS = register(
 register_acts({"ledger.attach": N_("Added a source document to a posted voucher")})
 
 
+def may_add_papers(actor: Actor) -> bool:
+    """Say whether somebody may add a source document: whoever makes, checks or signs vouchers."""
+    return any(actor.may(f"ledger.{step}") for step in ("draft", "review", "sign"))
+
+
 def add_papers(session: Session, *, actor: Actor, voucher_id: int, papers: Sequence[str]) -> int:
     """Add stored source documents to a posted voucher and return how many are new.
 
@@ -36,7 +41,7 @@ def add_papers(session: Session, *, actor: Actor, voucher_id: int, papers: Seque
         Refused: ``permission_missing``, ``voucher_unknown``, ``paper_not_chosen``,
             ``attachment_unknown``.
     """
-    if not any(actor.may(f"ledger.{act}") for act in ("draft", "review", "sign")):
+    if not may_add_papers(actor):
         raise refuse("permission_missing", permission="ledger.draft")
     voucher = read_voucher(session, actor.org_id, voucher_id)
     if not papers:

@@ -83,7 +83,14 @@ def _below(account: AccountInfo, accounts: Mapping[str, AccountInfo], fund_kind:
 def _is_meant(typed: str, account: AccountInfo) -> bool:
     """Say whether a text stands in an account's name, its pinyin or its initials."""
     wanted = fold_text(typed)
-    return bool(wanted) and (wanted in search_text(account.name_zh) or wanted in fold_text(account.name_en))
+    return _is_telling(wanted) and (
+        wanted in search_text(account.name_zh) or wanted in fold_text(account.name_en)
+    )
+
+
+def _is_telling(wanted: str) -> bool:
+    """Say whether a folded word tells enough to be looked for: a Han character, or two letters."""
+    return bool(wanted) and (len(wanted) > 1 or not wanted.isascii())
 
 
 def code_of(text: str, names: Mapping[str, str]) -> str:
@@ -104,7 +111,9 @@ def code_of(text: str, names: Mapping[str, str]) -> str:
             return code
     wanted = fold_text(typed)
     exact = [code for code, name in names.items() if fold_text(name) == wanted]
-    found = exact or [code for code, name in names.items() if wanted in search_text(name)]
+    found = exact or [
+        code for code, name in names.items() if _is_telling(wanted) and wanted in search_text(name)
+    ]
     if not found:
         return typed
     if len(found) > 1:

@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from flask import abort, redirect, url_for
+from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -33,10 +33,11 @@ from charity.ledger.people import signer_names
 from charity.ledger.queries import MonthRow, months
 from charity.ledger.reason_forms import ConfirmForm
 from charity.periods import Month
-from charity.web.access import permission_required
+from charity.web.access import PermissionMissing, permission_required
 from charity.web.acts import carried_out, done, status_of
 from charity.web.context import today
 from charity.web.filters import month as month_text
+from charity.web.forms import choices_of
 from charity.web.render import Sentence, problems_of, render, sentence
 
 #: Problem code or endpoint of a blocker → (page that cures it, label of the link).
@@ -294,11 +295,13 @@ class BalancesPage:
     Attributes:
         rows: every place of money in use.
         form: a statement or a count to be entered.
+        may_state: whether the reader may enter one.
     """
 
     month: Month
     rows: tuple[PlaceRow, ...]
     form: StatementForm
+    may_state: bool
 
 
 @blueprint.route("/months/<month>/balances", methods=["GET", "POST"])
@@ -306,9 +309,12 @@ class BalancesPage:
 def balances(month: str) -> ResponseReturnValue:
     """Enter what bank statements and cash counts say; the close compares them with the books."""
     actor, wanted = me(), month_or_404(month)
+    may_state = actor.may("ledger.sign") or actor.may("ledger.draft")
+    if request.method == "POST" and not may_state:
+        raise PermissionMissing("ledger.sign")
     rows = place_rows(reading(), actor.org_id, wanted)
     form = StatementForm()
-    form.place.choices = [(row.code, f"{row.code} {row.name}") for row in rows]
+    form.place.choices = choices_of((row.code, f"{row.code} {row.name}") for row in rows)
     if not form.is_submitted():
         form.on.data = wanted.last_on
 
@@ -322,4 +328,4 @@ def balances(month: str) -> ResponseReturnValue:
     )
     if carried_out(form, verb):
         return done(_("The balance is recorded."), url_for("ledger.balances", month=str(wanted)))
-    return render("ledger/balances.html", BalancesPage(wanted, tuple(rows), form), status_of(form))
+    return render("ledger/balances.html", BalancesPage(wanted, tuple(rows), form, may_state), status_of(form))

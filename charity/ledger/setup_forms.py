@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext
-from wtforms import BooleanField, IntegerField, RadioField, SelectField, StringField
+from wtforms import BooleanField, IntegerField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired, NumberRange, Optional, Regexp
 
 from charity.errors import N_
-from charity.web.forms import BaseForm, DayField, LineField, ParagraphField
+from charity.web.forms import BaseForm, DayField, LineField, ParagraphField, choices_of
 
 #: Kinds of fund, sources of an earmark, kinds of a place: stored form → message id.
 FUND_KINDS = {
@@ -49,9 +49,10 @@ _CODE = Regexp(
 )
 
 
-def _choices(labels: dict[str, str], *leave_out: str) -> list[tuple[str, object]]:
+def _choices(labels: dict[str, str], *leave_out: str) -> list[SelectChoice]:
     """Return a table of labels as choices, translated when shown."""
-    return [(code, lazy_gettext(text)) for code, text in labels.items() if code not in leave_out]
+    shown = ((code, text) for code, text in labels.items() if code not in leave_out)
+    return choices_of((code, lazy_gettext(text)) for code, text in shown)
 
 
 class FundForm(BaseForm):

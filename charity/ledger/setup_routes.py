@@ -56,7 +56,7 @@ from charity.ledger.setup_queries import (
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
 from charity.web.context import today
-from charity.web.forms import BaseForm
+from charity.web.forms import BaseForm, choices_of
 from charity.web.render import Sentence, render
 
 PROBLEMS = register({"year_fixed": N_("The settings of %(year)s are fixed already; they hold for the year.")})
@@ -184,7 +184,8 @@ def open_fund() -> ResponseReturnValue:
 def open_earmark() -> ResponseReturnValue:
     """Open an earmark below a fund, or a matter of agency money."""
     form = EarmarkForm()
-    form.fund.choices = [(row.code, f"{row.code} {row.name}") for row in fund_rows(reading(), me().org_id)]
+    rows = fund_rows(reading(), me().org_id)
+    form.fund.choices = choices_of((row.code, f"{row.code} {row.name}") for row in rows)
     verb = partial(
         setup.open_earmark,
         actor=me(),
