@@ -95,6 +95,17 @@ def _roomy_folder() -> str:
     return "/tmp"
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what runs left that were killed: their servers are gone, their folders are not."""
+    for left in folder.glob("pg-*/parent"):
+        try:
+            os.kill(int(left.read_text()), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left.parent, ignore_errors=True)
+        except (OSError, ValueError):
+            continue
+
+
 def _unprivileged() -> dict[str, Any]:
     """Return what runs the server as somebody else than root, which it refuses."""
     if os.geteuid() != 0:
@@ -137,9 +148,10 @@ def _wait(server: subprocess.Popen[bytes], running: PostgresServer, log: Path) -
 def start_server(programs: str) -> Iterator[PostgresServer]:
     """Start a server from the binaries in a folder; it ends with the block."""
     who = _unprivileged()
-    base = Path(
-        tempfile.mkdtemp(prefix="pg-", dir=_roomy_folder())
-    )  # short: a socket's name stops at 107 bytes
+    roomy = Path(_roomy_folder())
+    _sweep(roomy)
+    base = Path(tempfile.mkdtemp(prefix="pg-", dir=roomy))  # short: a socket's name stops at 107 bytes
+    (base / "parent").write_text(str(os.getpid()))
     if who:
         os.chown(base, who["user"], who["group"])
     environ = {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(base)}
