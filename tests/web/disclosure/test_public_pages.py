@@ -6,6 +6,7 @@ import csv
 import io
 
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,13 @@ def rows_of(app: Flask, path: str) -> list[dict[str, str]]:
     """Return a table as programs read it."""
     text = app.test_client().get(path + ("&" if "?" in path else "?") + "plain=1").data.decode()
     return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def in_english(app: Flask) -> FlaskClient:
+    """Return a visitor whose browser asks for English."""
+    client = app.test_client()
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
 
 
 def test_opening_in_out_and_moved_give_what_is_left_per_fund_and_in_all(public: Flask) -> None:
@@ -50,7 +58,7 @@ def test_gifts_reconcile_to_donation_income_and_csv_equals_json(public: Flask, b
 
 
 def test_filters_and_paging_give_every_gift_once(public: Flask) -> None:
-    client = public.test_client()
+    client = in_english(public)
     seen: list[str] = []
     path = "/disclosure/donations"
     while path:
@@ -99,7 +107,7 @@ def test_empty_books_say_so(app: Flask) -> None:
         session = OrmSession(db.engine)
         open_books(session)
         session.close()
-    shown = page(app.test_client().get("/"))
+    shown = page(in_english(app).get("/"))
     assert "nothing is posted yet" in shown.text
     assert page(app.test_client().get("/disclosure/donations")).headings
     assert page(app.test_client().get("/disclosure/funds/F1")).headings
