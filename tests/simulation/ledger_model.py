@@ -305,10 +305,12 @@ class Model:
         target = self.vouchers[voucher_id]
         change = right_fen - target.left
         codes = self.correction_codes(voucher_id, on)
-        if not codes and right_fen < 0:
-            codes = {"correction_below_zero"}
-        if not codes and change == 0:
-            codes = {"correction_empty"}
+        # The ledger may name the amount or the month first when both are wrong.
+        if codes <= {"correction_period"}:
+            if right_fen < 0:
+                codes = codes | {"correction_below_zero"}
+            elif change == 0:
+                codes = codes | {"correction_empty"}
         return codes, Draft(scaled(target.draft.lines, change), on, maker, corrects=voucher_id)
 
     # -- holds

@@ -18,13 +18,16 @@ from charity.places.models import Org
 from charity.users.models import RoleGrant, User
 from tests.builders import client_as, sign_in
 from tests.support import source
+from tests.support.databases import KEYS
 from tests.support.visitor import Visitor
 
 
 def make_demo(folder: Path) -> Flask:
     """Return the app on a fresh demo in a folder."""
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environ |= {"CHARITY_ENV": "demo", "CHARITY_DATA": str(folder)}
+    # The keys of the tests: sealed fields open with the keys of the process, and other
+    # apps of this worker set those.
+    environ |= {"CHARITY_ENV": "demo", "CHARITY_DATA": str(folder), **KEYS}
     done = subprocess.run(
         [sys.executable, "-m", "charity.demo", "--data", str(folder)],
         cwd=source.ROOT,

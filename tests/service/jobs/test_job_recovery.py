@@ -278,6 +278,7 @@ from charity.db import Actor
 from charity.jobs import service
 
 def count(context):
+    context.progress(1)
     print("ready", flush=True)
     while True:
         context.progress(1)
