@@ -60,6 +60,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     _add_database(app, settings)
     _add_shell(app)
     _add_features(app)
+    _refuse_unsealed_books(app)
     app.wsgi_app = prefix.OrgPrefix(app.wsgi_app, app)  # type: ignore[method-assign]
     security.install(app, settings)
     return app
@@ -128,3 +129,35 @@ def _add_features(app: Flask) -> None:
     worker.register_periodic("messages.deliver", 15, deliver)
     cli.register(app)
     access.check_declared(app)
+
+
+def _refuse_unsealed_books(app: Flask) -> None:
+    """Serve nothing from a database whose guards are not as declared (design: compared at start-up).
+
+    The commands still run, so that an operator can check and upgrade. While something is
+    wrong each request looks again; once all is well nothing looks any more.
+    """
+    from flask import abort, request
+
+    from charity import schema
+    from charity.db import db
+
+    def look() -> bool:
+        found = schema.faults(db.engine)
+        for fault in found:
+            app.logger.critical("Not in service: %s.", fault)
+        return bool(found)
+
+    with app.app_context():
+        app.extensions["charity.is_closed"] = look()
+        # A server that forks its workers after this must not hand them one connection.
+        db.engine.dispose()
+
+    def refuse() -> None:
+        if app.extensions["charity.is_closed"] and request.endpoint != "static":
+            app.extensions["charity.is_closed"] = look()
+            if app.extensions["charity.is_closed"]:
+                abort(503)
+
+    # Before every other hook: those already ask the database.
+    app.before_request_funcs.setdefault(None, []).insert(0, refuse)

@@ -11,11 +11,15 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 import charity
@@ -83,6 +87,34 @@ def seal(connection: Connection, settings: Settings) -> list[str]:
         # A plan cached on an empty table would stay: tell the planner what is there.
         connection.exec_driver_sql("ANALYZE")
     return missing
+
+
+def faults(engine: Engine) -> list[str]:
+    """Return why this database must not be worked on yet; empty when it may.
+
+    Args:
+        engine: the app's own; only the catalogue is read.
+
+    Returns:
+        One sentence for each fault: it does not answer, it stands at another revision
+        than this program, or a guard is missing, changed or switched off.
+    """
+    try:
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+            if present != head():
+                return [f"the database is at revision {present or 'none'}, this program needs {head()}"]
+            load_tables()
+            return triggers.compare(connection)
+    except SQLAlchemyError as error:
+        return [f"the database does not answer ({type(error).__name__})"]
+
+
+@cache
+def head() -> str:
+    """Return the newest revision of the migrations."""
+    scripts = ScriptDirectory(str(resource_dir("migrations")))
+    return scripts.get_current_head() or "none"
 
 
 def create_tables(connection: Connection, settings: Settings) -> None:

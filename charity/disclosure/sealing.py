@@ -42,7 +42,7 @@ def _both(name: str, event: str, table: str, acts: list[str]) -> Trigger:
         f"CREATE TRIGGER {name} {event} ON {table} BEGIN\n{lite};\nEND;\n",
         f"""
 CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
+SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
   {full};
   RETURN NEW;

@@ -248,7 +248,7 @@ def _postgresql_trigger(
     lines = "\n".join(body)
     return f"""
 CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
 {lines}
   RETURN {result};
