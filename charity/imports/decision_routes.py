@@ -89,7 +89,7 @@ class RowPage:
 
 
 @blueprint.route("/<number>/rows/<int:row_no>", methods=["GET", "POST"])
-@permission_required("imports.stage")
+@permission_required("imports.read")
 def row(number: str, row_no: int) -> ResponseReturnValue:
     """Show one row in full, and take the fee of a platform's payout."""
     found = file_or_404(number)

@@ -34,14 +34,14 @@ class FilesPage:
     """The dropped files, and the place to drop more.
 
     Attributes:
-        form: the drop zone.
+        form: the drop zone; None for who only reads.
         rows: newest first.
         forms: form → its name.
         older_url: the page of older files; empty on the last.
         refused: (file name, why it was not taken).
     """
 
-    form: DropForm
+    form: DropForm | None
     rows: tuple[queries.FileRow, ...]
     forms: dict[str, str]
     older_url: str
@@ -58,11 +58,12 @@ def _files_page(form: DropForm, refused: Sequence[tuple[str, Sentence]]) -> File
     rows = queries.list_files(reading_session(), me().org_id, before=before)
     shown = rows[: queries.PAGE_ROWS]
     older = url_for("imports.files", before=shown[-1].cursor) if len(rows) > len(shown) else ""
-    return FilesPage(form, tuple(shown), _form_names(), older, tuple(refused))
+    own = form if me().may("imports.stage") else None
+    return FilesPage(own, tuple(shown), _form_names(), older, tuple(refused))
 
 
 @blueprint.get("")
-@permission_required("imports.stage")
+@permission_required("imports.read")
 def files() -> ResponseReturnValue:
     """Show the accountant what was dropped, what waits, and where to drop the next file."""
     return render("imports/files.html", _files_page(DropForm(formdata=None), ()))
@@ -123,7 +124,7 @@ def _staged(
 
 
 @blueprint.get("/<number>")
-@permission_required("imports.stage")
+@permission_required("imports.read")
 def file(number: str) -> ResponseReturnValue:
     """Show what each row of a file is, what it adds up to, and let a person decide."""
     found = file_or_404(number)
@@ -133,7 +134,7 @@ def file(number: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<number>/progress.json")
-@permission_required("imports.stage")
+@permission_required("imports.read")
 def progress(number: str) -> ResponseReturnValue:
     """Tell the bar how far the work at a file is."""
     found = file_or_404(number)

@@ -66,6 +66,7 @@ class FilePage:
         older_url: the next page of rows.
         at: the row that gets the focus.
         job: the job under way, or None.
+        may_stage: whether the reader may say where the file comes from, or put it aside.
         may_book: whether the reader may decide and book.
     """
 
@@ -89,6 +90,7 @@ class FilePage:
     at: int
     job: JobView | None
     refused: tuple[Sentence, ...]
+    may_stage: bool
     may_book: bool
     verdicts: dict[str, str]
     actions: dict[str, str]
@@ -207,6 +209,7 @@ def file_page(
         at=at,
         job=_job(file),
         refused=tuple(refused),
+        may_stage=actor.may("imports.stage"),
         may_book=actor.may("imports.book") and file.state == "judged",
         verdicts={code: translated(label) for code, label in rules.VERDICTS.items()},
         actions={code: translated(label) for code, label in rules.ACTIONS.items()},

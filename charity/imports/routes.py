@@ -18,7 +18,7 @@ from charity.web.context import settings
 PAGES = (file_routes, decision_routes, column_routes)
 
 navigation.register(
-    "office", "imports.files", N_("Files in"), permission="imports.stage", order=5, group="money_in"
+    "office", "imports.files", N_("Files in"), permission="imports.read", order=5, group="money_in"
 )
 
 

@@ -42,11 +42,11 @@ imports.days                             >+--+--+-----
 imports.decide                           >+-----------
 imports.decide_all                       >+-----------
 imports.drop                             >+--+--+-----
-imports.file                             >+--+--+-----
-imports.files                            >+--+--+-----
+imports.file                             >++++-++--++-
+imports.files                            >++++-++--++-
 imports.place                            >+--+--+-----
-imports.progress                         >+--+--+-----
-imports.row                              >+--+--+-----
+imports.progress                         >++++-++--++-
+imports.row                              >++++-++--++-
 jobs.cancel                              >++++++++++++
 jobs.job                                 >++++++++++++
 jobs.jobs                                >++++++++++++

@@ -247,7 +247,11 @@ def test_the_cashier_drops_and_the_accountant_books(as_role: Callable[..., Flask
 
 
 def test_pages_are_for_those_who_may(as_role: Callable[..., FlaskClient], client: FlaskClient) -> None:
-    assert as_role("auditor").get("/office/imports").status_code == 403
+    read_only = as_role("auditor").get("/office/imports")
+    assert read_only.status_code == 200
+    assert b"data-drop" not in read_only.data
+    assert as_role("auditor").post("/office/imports").status_code == 403
+    assert as_role("coordinator").get("/office/imports").status_code == 403
     assert client.get("/office/imports").status_code in (302, 303)
 
 
