@@ -93,7 +93,9 @@ def check_command(org: str, as_json: bool) -> None:
     session = db.session()
     settings = current_app.extensions["charity.settings"]
     # The guards stand once for all orgs, and also where there is none yet.
-    found = [("*", ledger_checks.Finding("triggers", "database", fault)) for fault in schema.faults(db.engine)]
+    found = [
+        ("*", ledger_checks.Finding("triggers", "database", fault)) for fault in schema.faults(db.engine)
+    ]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
     for row in orgs:
         for check in all_checks(settings.data_dir):

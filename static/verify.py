@@ -12,8 +12,7 @@ from base64 import b64decode
 from hashlib import sha256, sha512
 
 LIMIT = """能发现事后改动，不能证明当初没写错。
-This finds changes made afterwards; it does not prove that an entry was right when it was made.
-"""
+This finds changes made afterwards; it does not prove that an entry was right when it was made.\n"""
 FIELDS = """date kind summary account amount fund earmark designation project source money_place place party
 counterparty_org activity_class cash_flow_item quantity is_retag beneficiary dimensions net_asset_change
 links signers attachments place_in_books""".split()
@@ -84,10 +83,11 @@ def climb(number, last, path, old, new):
 
 def read_leaf(data):
     """Check each opened field of a leaf against its commitment and return the leaf's hash."""
-    lines = data["leaf"].split("\n")
+    head, *lines = data["leaf"].split("\n")  # the lines of a month end in their commitments
+    names = FIELDS if head[:13] == "charity-line/" else [line.rpartition(" ")[0] for line in lines]
     for field, value, salt in data.get("openings", []):
-        is_same = lines[1 + FIELDS.index(field)] == sha256(bytes.fromhex(salt) + value.encode()).hexdigest()
-        _need(is_same and lines[0][:16] == "charity-line/v1 ", f"公开的内容不符 / it does not fit: {field}")
+        made, said = sha256(bytes.fromhex(salt) + value.encode()), lines[names.index(field)].split()[-1]
+        _need(said == made.hexdigest(), f"公开的内容不符 / it does not fit: {field}")
     return sha256(b"\x00" + data["leaf"].encode()).digest()
 
 

@@ -4,6 +4,8 @@ Pure; the standard library and the lowest layer only. A line's leaf is made by
 ``ledger.commitments``. Everything here is published: a format may grow a version, never
 change. Leaves are UTF-8 text, one fact a line, amounts in fen, parts parted by blanks;
 a blank inside a code is written ``%20``, a percent sign ``%25`` and an asterisk ``%2A``.
+A month's figures are committed to, not told: the only payment of a fund in a month would
+tell what one household got.
 """
 
 from __future__ import annotations
@@ -19,6 +21,11 @@ from charity.periods import as_utc
 
 #: Longest part of a month's leaf, in bytes: an entry of a bundle holds 65,535.
 MAX_PART_BYTES = 60_000
+#: First word of a line of a month's leaf that is covered → how many words name it.
+_COVERED = {"statement": 2, "balance": 3}
+#: A commitment as it is written, with the blank before it.
+_COMMITMENT_BYTES = 65
+_SALT_BYTES = 32
 
 #: Start of the chain over the operation log.
 CHAIN_START = bytes(32)
@@ -120,7 +127,10 @@ def instant_text(instant: datetime) -> str:
 
 
 def month_leaves(facts: MonthFacts) -> list[bytes]:
-    """Return the leaves of a closed month: one, or several parts where the balance is long."""
+    """Return what the leaves of a closed month say in clear: one, or several parts where it is long.
+
+    What is published of each is :func:`covered`.
+    """
     lines = [f"closed {instant_text(facts.closed_at)}"]
     lines += [f"word {each.word} {each.first}-{each.last}" for each in facts.words]
     lines.append(f"lines {facts.line_count} {facts.lines_sha256.hex()}")
@@ -133,7 +143,7 @@ def month_leaves(facts: MonthFacts) -> list[bytes]:
     parts: list[list[str]] = [[]]
     size = 0
     for line in lines:
-        length = len(line.encode()) + 1
+        length = len(line.encode()) + 1 + _COMMITMENT_BYTES
         if size + length > MAX_PART_BYTES:
             parts.append([])
             size = 0
@@ -146,8 +156,49 @@ def month_leaves(facts: MonthFacts) -> list[bytes]:
     ]
 
 
+def month_openings(clear: bytes, salt: bytes) -> list[tuple[str, str, bytes]]:
+    """Return what opens the commitments of a month's leaf, in order.
+
+    Args:
+        clear: one part, from :func:`month_leaves`.
+        salt: 32 random bytes of this part alone.
+
+    Returns:
+        For each covered line its name (``balance 1002 F1``), its value (opening, debit,
+        credit and closing in fen) and a salt of its own, from which no other follows.
+
+    Raises:
+        ValueError: the salt is not 32 bytes long.
+    """
+    if len(salt) != _SALT_BYTES:
+        raise ValueError("the salt of a month has 32 bytes")
+    rows = []
+    for line in clear.decode().splitlines():
+        words = line.split(" ")
+        if count := _COVERED.get(words[0]):
+            rows.append((" ".join(words[:count]), " ".join(words[count:])))
+    stream = hashlib.shake_256(salt).digest(_SALT_BYTES * len(rows))
+    return [
+        (name, value, stream[_SALT_BYTES * at : _SALT_BYTES * (at + 1)])
+        for at, (name, value) in enumerate(rows)
+    ]
+
+
+def covered(clear: bytes, salt: bytes) -> bytes:
+    """Return the leaf that is published of a month: names in clear, each figure a commitment.
+
+    A commitment is the SHA-256 of its salt and its UTF-8 value, in hexadecimal.
+    """
+    hidden = {
+        f"{name} {value}": f"{name} {hashlib.sha256(own + value.encode()).hexdigest()}"
+        for name, value, own in month_openings(clear, salt)
+    }
+    lines = clear.decode().splitlines()
+    return "\n".join([*(hidden.get(line, line) for line in lines), ""]).encode()
+
+
 def statements_of(leaves: Sequence[bytes]) -> dict[str, str]:
-    """Return name (as written in the leaf) → SHA-256 of the statements that a month's leaves name."""
+    """Return name (as written) → SHA-256 of the statements that a month's leaves name in clear."""
     rows = (line.split(" ") for leaf in leaves for line in leaf.decode().splitlines())
     return {row[1]: row[2] for row in rows if row[0] == "statement" and len(row) == 3}
 

@@ -64,7 +64,8 @@ class LogLeaf(Base):
         CheckConstraint("position >= 0", name="position"),
         CheckConstraint("(kind = 'line') = (voucher_id IS NOT NULL)", name="voucher"),
         CheckConstraint("(kind = 'line') = (content IS NULL)", name="content"),
-        CheckConstraint("(kind = 'log') = (salt IS NOT NULL)", name="salt"),
+        CheckConstraint("(kind = 'line') = (salt IS NULL)", name="salt"),
+        CheckConstraint("(kind = 'month') = (clear IS NOT NULL)", name="clear"),
         CheckConstraint("(kind = 'log') = (month IS NULL)", name="month"),
         Index(
             "ux_proofs_leaf_line",
@@ -114,8 +115,10 @@ class LogLeaf(Base):
     leaf_sha256: Mapped[bytes] = mapped_column(LargeBinary)
     #: The leaf itself; a line's is made again from the line.
     content: Mapped[bytes | None] = mapped_column(LargeBinary)
-    #: 32 random bytes under an operation log's commitment; opened to auditors.
+    #: 32 random bytes under the commitments of a month or an operation log; opened to auditors.
     salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: What a month's leaf says with its figures in clear; opened to auditors.
+    clear: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class LogNode(Base):

@@ -16,7 +16,14 @@ from charity.ledger.checks import LIMIT, Finding
 from charity.ledger.models import Account, Fund, Period, VoucherCounter
 from charity.periods import Month
 from charity.proofs.checkpoints import find_log
-from charity.proofs.leaf_rules import MonthFacts, TrialRow, WordNumbers, month_leaves, statements_of
+from charity.proofs.leaf_rules import (
+    MonthFacts,
+    TrialRow,
+    WordNumbers,
+    covered,
+    month_leaves,
+    statements_of,
+)
 from charity.proofs.models import LogLeaf, ProofLog
 from charity.proofs.months import IS_MONTH, statement_hashes, trial_rows
 from charity.proofs.walking import each_leaf
@@ -65,8 +72,8 @@ def check_months(session: Session, org_id: int) -> list[Finding]:
         return []
     accounts = dict(session.execute(select(Account.id, Account.code)).all())
     funds = dict(session.execute(select(Fund.id, Fund.code).where(Fund.org_id == org_id)).all())
-    said = _said(session, org_id)
-    books, found = _Books(), []
+    said, found = _said(session, org_id)
+    books = _Books()
     for row in each_leaf(session, org_id):
         if row.kind == "line":
             books.add(row, accounts.get(row.account_id, "?"), funds.get(row.fund_id, "?"))
@@ -78,18 +85,22 @@ def check_months(session: Session, org_id: int) -> list[Finding]:
     return found[:LIMIT]
 
 
-def _said(session: Session, org_id: int) -> dict[int, list[bytes]]:
-    """Return month → its leaves, in the order of parts."""
+def _said(session: Session, org_id: int) -> tuple[dict[int, list[bytes]], list[Finding]]:
+    """Return month → what its leaves say in clear, in order, and which leaves hide something else."""
     rows = session.execute(
-        select(LogLeaf.month, LogLeaf.content)
+        select(LogLeaf.month, LogLeaf.content, LogLeaf.clear, LogLeaf.salt)
         .where(LogLeaf.org_id == org_id, IS_MONTH)
         .order_by(LogLeaf.month, LogLeaf.line_no)
     )
     said: dict[int, list[bytes]] = defaultdict(list)
-    for month, content in rows:
-        assert month is not None and content is not None
-        said[month].append(content)
-    return said
+    found: list[Finding] = []
+    for month, content, clear, salt in rows:
+        assert month is not None and clear is not None and salt is not None
+        said[month].append(clear)
+        if len(salt) != 32 or covered(clear, salt) != content:
+            message = "its figures or its salt were changed: they do not open the leaf"
+            found.append(Finding("proof months", str(Month.from_code(month)), message))
+    return said, found
 
 
 def _expected(

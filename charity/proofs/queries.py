@@ -22,6 +22,7 @@ from charity.ledger.reading import PostedRecord, load_codes, read_vouchers
 from charity.ledger.sealed_models import Voucher
 from charity.periods import Month
 from charity.proofs.checkpoints import find_log, known_keys, last_checkpoint
+from charity.proofs.leaf_rules import month_openings
 from charity.proofs.models import Checkpoint, LogLeaf, ProofLog
 from charity.proofs.months import IS_FIRST_LINE, IS_LINE
 from charity.proofs.note_rules import verifier_key
@@ -380,7 +381,7 @@ def audit_package(session: Session, org_id: int) -> Iterator[str]:
     for first in range(0, last.tree_size, _CHUNK):
         before = min(first + _CHUNK, last.tree_size)
         places = session.execute(
-            select(LogLeaf.voucher_id, LogLeaf.line_no, LogLeaf.salt)
+            select(LogLeaf.voucher_id, LogLeaf.line_no, LogLeaf.salt, LogLeaf.clear)
             .where(LogLeaf.org_id == org_id, LogLeaf.position >= first, LogLeaf.position < before)
             .order_by(LogLeaf.position)
         ).all()
@@ -395,6 +396,10 @@ def audit_package(session: Session, org_id: int) -> Iterator[str]:
             if row.voucher_id is not None:
                 opened = openings(records[row.voucher_id], row.line_no, FIELDS)
                 leaf["openings"] = [[each.field, each.value, each.salt] for each in opened]
+            elif row.clear is not None:
+                leaf["openings"] = [
+                    [name, value, salt.hex()] for name, value, salt in month_openings(row.clear, row.salt)
+                ]
             elif row.salt is not None:
                 leaf["salt"] = row.salt.hex()
             yield json.dumps(leaf, ensure_ascii=False)

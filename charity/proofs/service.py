@@ -26,7 +26,7 @@ from charity.periods import Month
 from charity.places.models import Org
 from charity.proofs.chaining import chain_entries, chain_head
 from charity.proofs.checkpoints import refuse_fork
-from charity.proofs.leaf_rules import HOUSE, month_leaves, oplog_leaf, token
+from charity.proofs.leaf_rules import HOUSE, covered, month_leaves, oplog_leaf, token
 from charity.proofs.models import LogLeaf, LogNode, ProofLog
 from charity.proofs.months import IS_FIRST_LINE, IS_MONTH, month_facts
 from charity.proofs.rules import Frontier, leaf_hash
@@ -119,7 +119,9 @@ class _Appender:
 #: Tables, so that rows go in without the detour over objects.
 _LEAF = cast(Table, LogLeaf.__table__)
 _NODE = cast(Table, LogNode.__table__)
-_NO_PLACE: dict[str, Any] = dict.fromkeys(("month", "word", "number", "voucher_id", "line_no", "salt"))
+_NO_PLACE: dict[str, Any] = dict.fromkeys(
+    ("month", "word", "number", "voucher_id", "line_no", "salt", "clear")
+)
 
 
 def append_leaves(
@@ -192,8 +194,16 @@ def _append_books(appender: _Appender, limit: int) -> bool:
         if stretch.must_close and is_last_word:
             appender.flush()
             facts = month_facts(session, log, Month.from_code(stretch.month))
-            for part, content in enumerate(month_leaves(facts), start=1):
-                appender.add(content, kind="month", month=stretch.month, line_no=part)
+            for part, clear in enumerate(month_leaves(facts), start=1):
+                salt = os.urandom(32)
+                appender.add(
+                    covered(clear, salt),
+                    kind="month",
+                    month=stretch.month,
+                    line_no=part,
+                    salt=salt,
+                    clear=clear,
+                )
     return False
 
 

@@ -1,6 +1,6 @@
 """first release.
 
-Revision 0001, after nothing; made on 2026-11-23.
+Revision 0001, after nothing; made on 2026-11-29.
 """
 
 from __future__ import annotations
@@ -1030,10 +1030,12 @@ def upgrade() -> None:
     sa.Column('leaf_sha256', sa.LargeBinary(), nullable=False),
     sa.Column('content', sa.LargeBinary(), nullable=True),
     sa.Column('salt', sa.LargeBinary(), nullable=True),
+    sa.Column('clear', sa.LargeBinary(), nullable=True),
     sa.CheckConstraint("(kind = 'line') = (content IS NULL)", name=op.f('ck_proofs_leaf_content')),
+    sa.CheckConstraint("(kind = 'line') = (salt IS NULL)", name=op.f('ck_proofs_leaf_salt')),
     sa.CheckConstraint("(kind = 'line') = (voucher_id IS NOT NULL)", name=op.f('ck_proofs_leaf_voucher')),
     sa.CheckConstraint("(kind = 'log') = (month IS NULL)", name=op.f('ck_proofs_leaf_month')),
-    sa.CheckConstraint("(kind = 'log') = (salt IS NOT NULL)", name=op.f('ck_proofs_leaf_salt')),
+    sa.CheckConstraint("(kind = 'month') = (clear IS NOT NULL)", name=op.f('ck_proofs_leaf_clear')),
     sa.CheckConstraint("kind IN ('line','month','log')", name=op.f('ck_proofs_leaf_kind')),
     sa.CheckConstraint('position >= 0', name=op.f('ck_proofs_leaf_position')),
     sa.ForeignKeyConstraint(['org_id', 'voucher_id', 'line_no'], ['ledger_voucher_line.org_id', 'ledger_voucher_line.voucher_id', 'ledger_voucher_line.line_no'], name='fk_proofs_leaf_line'),

@@ -14,6 +14,7 @@ from charity.config import Settings
 from charity.ledger.checks import Finding
 from charity.oplog.models import OpLogEntry
 from charity.proofs.folder import LogFolder
+from charity.proofs.leaf_rules import covered
 from charity.proofs.models import Checkpoint, LogLeaf, OplogLink, ProofLog
 from charity.proofs.note_rules import TreeHead
 from charity.proofs.rules import leaf_hash
@@ -91,6 +92,20 @@ def test_an_edited_amount_is_named_with_its_field_and_its_month(
     )
 
 
+@pytest.mark.parametrize("edit", ["clear = :bytes", "salt = :bytes"], ids=["figures", "salt"])
+def test_a_month_whose_figures_no_longer_open_its_leaf_is_named(
+    log: Ledger, owner_connection: Connection, findings: Findings, edit: str
+) -> None:
+    tamper(
+        owner_connection,
+        "proofs_leaf",
+        f"UPDATE proofs_leaf SET {edit} WHERE kind = 'month'",
+        bytes=b"charity-month/v1 CITY 202601 1/1\n" if "clear" in edit else b"x" * 32,
+    )
+    assert ("proof months", "2026-01") in told(findings(log))
+    assert any("do not open the leaf" in finding.message for finding in findings(log))
+
+
 def test_commitments_edited_alone_are_named(
     log: Ledger, owner_connection: Connection, findings: Findings
 ) -> None:
@@ -110,15 +125,17 @@ def test_a_line_and_its_leaf_edited_together_are_betrayed_by_the_signature(
 ) -> None:
     """Everything a careful owner can make fit fits, but what was signed."""
     row = session.execute(
-        select(LogLeaf.content).where(LogLeaf.kind == "month", LogLeaf.org_id == log.org_id)
+        select(LogLeaf.clear, LogLeaf.salt).where(LogLeaf.kind == "month", LogLeaf.org_id == log.org_id)
     ).one()
     session.rollback()
-    content = row.content.replace(b"5000000", b"6000000")
+    clear = row.clear.replace(b"5000000", b"6000000")
+    content = covered(clear, row.salt)
     tamper(
         owner_connection,
         "proofs_leaf",
-        "UPDATE proofs_leaf SET content = :content, leaf_sha256 = :hash WHERE kind = 'month'",
+        "UPDATE proofs_leaf SET content = :content, clear = :clear, leaf_sha256 = :hash WHERE kind = 'month'",
         content=content,
+        clear=clear,
         hash=leaf_hash(content),
     )
     found = findings(log)

@@ -157,7 +157,15 @@ def test_the_auditors_package_builds_the_whole_log_again(
     assert code == 0, said
     assert "all 9 leaves" in said
     values = [row["openings"] for row in map(json.loads, lines) if "openings" in row]
-    assert len(values) == 6 and {len(opened) for opened in values} == {len(FIELDS)}
+    *lines_opened, month = sorted(values, key=len, reverse=True)
+    assert len(lines_opened) == 6 and {len(opened) for opened in lines_opened} == {len(FIELDS)}
+    assert [name for name, _, _ in month] == [
+        "balance 1002 F2",
+        "balance 1002 GEN",
+        "balance 410101 GEN",
+        "balance 410102 F2",
+    ]
+    assert verify([line.replace("10000000 0 10000000", "20000000 0 20000000") for line in lines])[0] == 1
     changed = [line.replace("credit:10000000", "credit:20000000") for line in lines]
     assert verify(changed)[0] == 1
 

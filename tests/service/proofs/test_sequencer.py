@@ -22,6 +22,7 @@ from charity.periods import Month
 from charity.proofs import sequencer, service
 from charity.proofs.chaining import chain_head, unchained
 from charity.proofs.folder import LogFolder
+from charity.proofs.leaf_rules import covered
 from charity.proofs.models import LogLeaf, OplogLink, ProofLog
 from charity.proofs.months import register_statement
 from tests.books import Ledger, open_books, read_journal
@@ -106,7 +107,7 @@ def test_three_words_are_walked_each_by_its_own_numbers(
     assert words == [
         (word, n) for word, n in (("付", 1), ("收", 1), ("收", 2), ("收", 3), ("收", 4)) for _ in "12"
     ]
-    month = session.scalars(select(LogLeaf.content).where(LogLeaf.kind == "month")).one()
+    month = session.scalars(select(LogLeaf.clear).where(LogLeaf.kind == "month")).one()
     assert [row for row in (month or b"").decode().splitlines() if row.startswith("word")] == [
         "word 付 1-1",
         "word 收 1-4",
@@ -115,9 +116,16 @@ def test_three_words_are_walked_each_by_its_own_numbers(
     assert findings(ledger) == []
 
 
-def test_the_leaf_of_a_month_tells_its_trial_balance(log: Ledger, session: Session) -> None:
-    content = session.scalars(select(LogLeaf.content).where(LogLeaf.kind == "month")).one()
-    rows = (content or b"").decode().splitlines()
+def test_the_leaf_of_a_month_commits_to_its_trial_balance_and_tells_no_figure(
+    log: Ledger, session: Session
+) -> None:
+    content, clear, salt = session.execute(
+        select(LogLeaf.content, LogLeaf.clear, LogLeaf.salt).where(LogLeaf.kind == "month")
+    ).one()
+    assert content == covered(clear, salt)
+    assert b"balance 1002 F2 " in content
+    assert b"10000000" not in content
+    rows = clear.decode().splitlines()
     assert rows[0] == "charity-month/v1 CITY 202601 1/1"
     assert [row for row in rows if row.startswith("balance")] == [
         "balance 1002 F2 0 10000000 0 10000000",
@@ -160,7 +168,7 @@ def test_a_registered_statement_is_named_by_its_hash(
     ledger.post(GIFTS)
     close(ledger, "2026-01")
     run(ledger)
-    content = session.scalars(select(LogLeaf.content).where(LogLeaf.kind == "month")).one()
+    content = session.scalars(select(LogLeaf.clear).where(LogLeaf.kind == "month")).one()
     assert f"\nstatement activities {202601:064d}\n" in (content or b"").decode()
     assert findings(ledger) == []
     known["activities"] = lambda _session, _org_id, _month: "f" * 64

@@ -17,8 +17,10 @@ from charity.proofs.leaf_rules import (
     TrialRow,
     WordNumbers,
     chain,
+    covered,
     entry_bytes,
     month_leaves,
+    month_openings,
     oplog_leaf,
     read_oplog_leaf,
     statements_of,
@@ -59,6 +61,25 @@ def test_the_leaf_of_a_month_reads_line_by_line() -> None:
     assert leaf.endswith(b"\n")
 
 
+def test_what_is_published_of_a_month_names_every_figure_and_tells_none() -> None:
+    (clear,) = month_leaves(facts((TrialRow("1002", "GEN", 500, 700, 200),)))
+    leaf = covered(clear, b"s" * 32)
+    opened = month_openings(clear, b"s" * 32)
+    assert [(name, value) for name, value, _ in opened] == [
+        ("statement activities", "cd" * 32),
+        ("statement position", "ab" * 32),
+        ("balance 1002 GEN", "500 700 200 1000"),
+    ]
+    assert leaf.decode().splitlines() == [
+        *clear.decode().splitlines()[:5],
+        *(f"{name} {hashlib.sha256(salt + value.encode()).hexdigest()}" for name, value, salt in opened),
+    ]
+    assert b"700" not in leaf and b"cdcd" not in leaf
+    assert len({salt for *_, salt in opened}) == 3
+    with pytest.raises(ValueError, match="32 bytes"):
+        covered(clear, b"short")
+
+
 def test_statements_are_read_back_from_a_leaf() -> None:
     assert statements_of(month_leaves(facts(()))) == {"activities": "cd" * 32, "position": "ab" * 32}
 
@@ -66,10 +87,11 @@ def test_statements_are_read_back_from_a_leaf() -> None:
 def test_a_long_balance_is_cut_into_parts_that_fit_a_bundle() -> None:
     rows = tuple(TrialRow(f"{number:06d}", "FUND", 10**14, 10**14, 10**14) for number in range(3_000))
     leaves = month_leaves(facts(rows))
-    assert len(leaves) == 5
-    assert all(len(leaf) <= MAX_PART_BYTES + 100 < MAX_ENTRY_BYTES for leaf in leaves)
+    assert len(leaves) == 8
+    published = [covered(leaf, bytes(32)) for leaf in leaves]
+    assert all(len(leaf) <= MAX_PART_BYTES + 100 < MAX_ENTRY_BYTES for leaf in (*leaves, *published))
     heads = [leaf.decode().splitlines()[0].split(" ")[-1] for leaf in leaves]
-    assert heads == ["1/5", "2/5", "3/5", "4/5", "5/5"]
+    assert heads == [f"{part}/8" for part in range(1, 9)]
     body = [line for leaf in leaves for line in leaf.decode().splitlines()[1:]]
     assert sum(line.startswith("balance ") for line in body) == 3_000
 
