@@ -134,7 +134,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     if environment not in ("production", "demo", "development", "test"):
         raise UnsafeSettings("CHARITY_ENV must be production, demo, development or test.")
     data_dir = Path(values.get("CHARITY_DATA", "var")).resolve()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # names of donors lie in it
     may_make = environment != "production"
     url = values.get("DATABASE_URL") or f"sqlite:///{data_dir / 'charity.db'}"
     if url.startswith("postgresql://"):

@@ -132,6 +132,7 @@ def open_desk(session: Session, data_dir: Path) -> Desk:
                 User(
                     id=user_id,
                     username=f"staff{user_id}",
+                    home_org_id=office.org_id,
                     display_name=name,
                     sort_key=name,
                     search=name,

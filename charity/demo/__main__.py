@@ -9,6 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+#: What a demo keeps in its folder.
+_OWN = ("charity.db*", "keys", "attachments", "documents", "proofs", "demo.done", "demo.begun")
+
 
 def main() -> None:
     """Make the demo and say who may sign in."""
@@ -16,20 +19,36 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the demo")
     parser.add_argument("--fresh", action="store_true", help="throw the data away and begin anew")
     options = parser.parse_args()
-    if options.fresh and options.data.exists():
-        shutil.rmtree(options.data)
+    done = options.data / "demo.done"
+    begun = options.data / "demo.begun"
+    if options.data.exists() and not (begun.exists() or done.exists()) and any(options.data.iterdir()):
+        sys.exit(
+            f"{options.data} holds files that are not a demo's. Nothing was touched;"
+            " give --data an empty or a new folder."
+        )
+    if options.fresh:
+        _clear(options.data)
+    options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ["CHARITY_ENV"] = "demo"
     os.environ["CHARITY_DATA"] = str(options.data.resolve())
-    done = options.data / "demo.done"
     if not done.exists():
+        _clear(options.data)
+        begun.touch()
         _make(options.data)
         done.write_text(_sign_ins(), encoding="utf-8")
     # Kept in the file, so that a second start imports nothing.
     sys.stdout.write(done.read_text(encoding="utf-8"))
 
 
+def _clear(data_dir: Path) -> None:
+    """Remove what a demo keeps in its folder, and nothing else that lies there."""
+    for name in _OWN:
+        for path in data_dir.glob(name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _make(data_dir: Path) -> None:
-    """Make database and books anew; what an interrupted run left is thrown away."""
+    """Make database and books anew."""
     from sqlalchemy import create_engine, select
     from sqlalchemy.orm import Session
 
@@ -42,8 +61,6 @@ def _make(data_dir: Path) -> None:
     from charity.proofs.sequencer import SessionRunner, sequence
     from charity.users.passwords import passwords_for
 
-    for left in data_dir.glob("charity.db*"):
-        left.unlink()
     settings = load_settings()
     sealed.configure(settings.field_key)
     print("Making a year of an invented federation …", flush=True)  # noqa: T201

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from charity.errors import N_, Problem, register
@@ -17,15 +18,32 @@ RESET_LIFE = timedelta(minutes=30)
 #: How long the first link of a new login works: over a weekend.
 INVITE_LIFE = timedelta(hours=72)
 
-#: Tries at one login name, and from one address, in :data:`SIGN_IN_WINDOW_S` seconds. The
-#: name comes first: a village behind one address must not be locked out by one of its people.
-NAME_TRIES = 10
-ADDRESS_TRIES = 100
-SIGN_IN_WINDOW_S = 900
-#: Links asked for by one login name, and from one address, in an hour.
-NAME_LINKS = 3
-ADDRESS_LINKS = 20
-LINK_WINDOW_S = 3600
+#: For so long after somebody else changed the mail address no link goes to it but through a
+#: second administrator: who gives roles must not be able to sign in as those who hold them.
+EMAIL_REST = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How many tries a window allows; right passwords are not counted.
+
+    Attributes:
+        name_here: at one login name from one address: a village behind one address is not
+            locked out by one of its people, nor somebody by a stranger elsewhere.
+        name: at one login name from everywhere together.
+        address: from one address, at whatever names.
+        window_s: length of the window, in seconds.
+    """
+
+    name_here: int
+    name: int
+    address: int
+    window_s: int
+
+
+SIGN_IN_TRIES = Tries(name_here=10, name=50, address=100, window_s=900)
+#: Links asked for.
+LINK_TRIES = Tries(name_here=3, name=10, address=20, window_s=3600)
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 128
@@ -115,3 +133,8 @@ def session_has_ended(signed_in_at: datetime, seen_at: datetime, at: datetime) -
         at: the present instant.
     """
     return at - seen_at > IDLE or at - signed_in_at > LONGEST_SESSION
+
+
+def email_rests_until(changed_at: datetime | None) -> datetime | None:
+    """Return until when a changed mail address gets no link from who changed it; None if it never was."""
+    return changed_at + EMAIL_REST if changed_at is not None else None

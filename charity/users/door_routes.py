@@ -29,7 +29,7 @@ from charity.web import locale
 from charity.web.access import access_of, name_permissions, public
 from charity.web.context import current_org, now, settings, today
 from charity.web.filters import translated
-from charity.web.limits import client_address, spend
+from charity.web.limits import client_address, give_back, spend
 from charity.web.render import Sentence, problems_of, render
 from charity.web.routes import safe_next
 
@@ -134,17 +134,34 @@ def _door(
     return private(render(template, DoorPage(form, shown), status or usual))
 
 
-def _may_try(name: str, username: str, tries: int, address_tries: int, window_s: int) -> bool:
+def _subjects(name: str, username: str, tries: credentials.Tries) -> list[tuple[str, str, int]]:
+    """Return what a try counts for: name of the limit, subject, tries allowed.
+
+    The address comes first, so that one which has no tries left locks nobody's name.
+    """
+    address = client_address()
+    return [
+        (f"{name}_address", address, tries.address),
+        (f"{name}_here", f"{username}\0{address}", tries.name_here),
+        (name, username, tries.name),
+    ]
+
+
+def _may_try(name: str, username: str, tries: credentials.Tries) -> bool:
     """Count one try at a login name and from this address; say whether it is still allowed."""
-    address, at = client_address(), now()
+    at, subjects = now(), _subjects(name, username, tries)
 
     def count(own: Session) -> bool:
-        limit = partial(spend, own, window_s=window_s, at=at)
-        return limit(name=name, subject=username, limit=tries) and limit(
-            name=f"{name}_address", subject=address, limit=address_tries
-        )
+        limit = partial(spend, own, window_s=tries.window_s, at=at)
+        return all(limit(name=key, subject=subject, limit=most) for key, subject, most in subjects)
 
     return transact(count)
+
+
+def _uncount_try(own: Session, name: str, username: str, tries: credentials.Tries) -> None:
+    """Take back a try that was right: who signs in often locks nobody out, nor himself."""
+    for key, subject, _most in _subjects(name, username, tries):
+        give_back(own, name=key, subject=subject, window_s=tries.window_s, at=now())
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"], endpoint="sign_in")
@@ -157,8 +174,7 @@ def door() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _door("users/sign_in.html", form)
     username = credentials.fold_username(form.username.data)
-    limits = (credentials.NAME_TRIES, credentials.ADDRESS_TRIES, credentials.SIGN_IN_WINDOW_S)
-    if not _may_try("sign_in", username, *limits):
+    if not _may_try("sign_in", username, credentials.SIGN_IN_TRIES):
         return _door("users/sign_in.html", form, Problem("sign_in_locked"), status=429)
     found = queries.credentials(db.session(), username)
     stored = found.password_hash if found and found.is_active else ""
@@ -173,7 +189,12 @@ def door() -> ResponseReturnValue:
         is_known = found is not None
         transact(partial(sign_in.record_refusal, actor=actor, username=username, is_known=is_known))
         return _door("users/sign_in.html", form, Problem("sign_in_wrong"))
-    transact(partial(sign_in.record_sign_in, actor=actor, user=found.user, new_hash=new_hash))
+
+    def let_in(own: Session) -> None:
+        _uncount_try(own, "sign_in", username, credentials.SIGN_IN_TRIES)
+        sign_in.record_sign_in(own, actor=actor, user=found.user, new_hash=new_hash)
+
+    transact(let_in)
     return _let_in(found.user, form.next.data or "")
 
 
@@ -224,6 +245,18 @@ def link_of(user: LoginUser, life: timedelta) -> str:
     return settings().public_url + url_for("users.choose_password", token=token)
 
 
+def tell_old_address(own: Session, actor: Actor, name: str, address: str) -> None:
+    """Tell the address that was taken out that it was, so that nobody is cut off unawares."""
+    body = _(
+        "Hello %(name)s,\n\nan administrator took this mail address out of your login or put another one in"
+        " its place. If you did not agree to that, tell the office at once.\n",
+        name=name,
+    )
+    send_mail(
+        own, actor=actor, to=address, subject=_("The mail address of your login was changed"), body=body
+    )
+
+
 def mail_link(own: Session, actor: Actor, user: LoginUser, address: str, life: timedelta) -> None:
     """Write the mail with a link, in the language of the person it goes to."""
     with force_locale(user.language or locale.DEFAULT):
@@ -249,8 +282,7 @@ def forgot_password() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _door("users/forgot_password.html", form)
     username = credentials.fold_username(form.username.data)
-    limits = (credentials.NAME_LINKS, credentials.ADDRESS_LINKS, credentials.LINK_WINDOW_S)
-    if not _may_try("password_link", username, *limits):
+    if not _may_try("password_link", username, credentials.LINK_TRIES):
         return _door("users/forgot_password.html", form, Problem("links_locked"), status=429)
     actor = nobody()
 

@@ -29,6 +29,11 @@ class User(Base):
     email: Mapped[str | None] = mapped_column(SealedText("users_user.email"))
     #: E.164 number, sealed; None for people without one.
     phone: Mapped[str | None] = mapped_column(SealedText("users_user.phone"))
+    #: The org that made the login; only its administrators change name and addresses or make links.
+    home_org_id: Mapped[int] = mapped_column(Id, ForeignKey("places_org.id"))
+    #: Who changed the mail address last, and when; None while it is the first one.
+    email_changed_by: Mapped[int | None] = mapped_column(Id)
+    email_changed_at: Mapped[datetime | None]
     #: Argon2id; empty until the person has chosen a password.
     password_hash: Mapped[str] = mapped_column(String(200), default="")
     #: When the password was last chosen.

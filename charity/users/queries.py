@@ -94,6 +94,7 @@ class Member:
         is_current: whether the membership holds on the day asked for.
         has_password: whether the person has chosen one.
         has_email: whether links can be mailed.
+        is_home: whether this org made the login, and so may change its name and addresses.
     """
 
     username: str
@@ -106,6 +107,7 @@ class Member:
     is_current: bool
     has_password: bool
     has_email: bool
+    is_home: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,7 @@ def _member(user: User, membership: Membership, unit: Unit | None, roles: Sequen
         is_current=is_current and user.is_active,
         has_password=bool(user.password_hash),
         has_email=user.email is not None,
+        is_home=user.home_org_id == membership.org_id,
     )
 
 
@@ -312,3 +315,17 @@ def staff(session: Session, org_id: int, on: date) -> dict[str, frozenset[str]]:
 def sort_key(name: str) -> str:
     """Return what a person's name is ordered by."""
     return pinyin_key(name)[:240]
+
+
+def is_last_administrator(session: Session, org_id: int, user_id: int, on: date) -> bool:
+    """Say whether nobody but this person may give roles in an org on a day."""
+    managers = [code for code, role in rules.ROLES.items() if "users.manage" in role.permissions]
+    held = session.scalars(
+        select(RoleGrant.user_id).where(
+            RoleGrant.org_id == org_id, RoleGrant.role.in_(managers), RoleGrant.revoked_at.is_(None)
+        )
+    ).all()
+    others = set(held) - {user_id}
+    return user_id in held and not any(
+        standing(session, org_id, other, on) is not None for other in others
+    )

@@ -19,7 +19,7 @@ from charity.oplog.routes import LogLine, shown_lines
 from charity.oplog.rules import register_words
 from charity.places.queries import unit_choices, units_below
 from charity.users import credentials, queries, rules, service
-from charity.users.door_routes import blueprint, link_of, mail_link, private
+from charity.users.door_routes import blueprint, link_of, mail_link, private, tell_old_address
 from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
 from charity.users.profile_routes import role_name, role_names
 from charity.users.queries import GrantRow, Member
@@ -242,6 +242,8 @@ def person(username: str) -> ResponseReturnValue:
 def change_person(username: str) -> ResponseReturnValue:
     """Let an administrator correct a person's name, addresses and unit."""
     actor, member = current_actor(), _member_or_404(username)
+    if not member.is_home:
+        abort(403)
     contact = queries.contact(db.session(), username)
     form = PersonForm(
         _units(),
@@ -250,8 +252,13 @@ def change_person(username: str) -> ResponseReturnValue:
         phone=contact.phone,
         unit_code=member.unit_code,
     )
-    work = partial(service.change_user, actor=actor, username=username, on=today())
-    if carried_out(form, lambda own: work(own, details=_details(form))):
+
+    def work(own: Session) -> None:
+        user = service.change_user(own, actor=actor, username=username, details=_details(form), on=today())
+        if contact.email and user.email != contact.email:
+            tell_old_address(own, actor, user.display_name, contact.email)
+
+    if carried_out(form, work):
         return done(_("The details were saved."), url_for("users.person", username=username))
     return render("users/change_person.html", PersonFormPage(form, member), status_of(form))
 
@@ -308,6 +315,8 @@ def make_link(username: str) -> ResponseReturnValue:
     found = queries.credentials(db.session(), username)
     if found is None or not member.is_current:
         abort(404)
+    if not member.is_home:
+        abort(403)
 
     def work(own: Session) -> None:
         service.record_link(own, actor=actor, username=username, is_mailed=bool(address), on=today())

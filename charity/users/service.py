@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from charity import sealed
 from charity.db import Actor
-from charity.errors import N_, Problem, refuse, refuse_if, register
+from charity.errors import N_, refuse, refuse_if, register
 from charity.ids import new_id
 from charity.messages.addresses import parse_email, parse_phone
 from charity.names import clean_line, fold_text, search_text
@@ -45,6 +45,15 @@ PROBLEMS = register(
         "role_not_held": N_("This person does not hold that role."),
         "administrator_last": N_("This is the last administrator. Name another one first."),
         "password_wrong": N_("The present password is not right."),
+        "user_elsewhere": N_(
+            "This login was made by another organisation; only that one changes name and addresses or"
+            " makes links to choose a password."
+        ),
+        "link_too_soon": N_(
+            "You changed this person's mail address. Another administrator makes the link, or you do from"
+            " %(at)s on: nobody who gives roles should be able to sign in as those who hold them."
+        ),
+        "login_closed": N_("This login was closed by the organisation that made it; it opens it again."),
         "language_unknown": N_("There is no such language."),
     }
 )
@@ -157,6 +166,12 @@ def _member(session: Session, actor: Actor, username: str, on: date) -> tuple[Us
     return user, membership
 
 
+def _refuse_unless_home(actor: Actor, user: User) -> None:
+    """Refuse what reaches beyond the own org: a login may serve others too."""
+    if user.home_org_id != actor.org_id:
+        raise refuse("user_elsewhere")
+
+
 def _join(session: Session, actor: Actor, user: User, unit_id: int | None, on: date) -> None:
     session.add(Membership(org_id=actor.org_id, id=new_id(), user_id=user.id, unit_id=unit_id, from_on=on))
     session.flush()
@@ -180,6 +195,7 @@ def add_user(session: Session, *, actor: Actor, username: str, details: Details,
     user = User(
         id=new_id(),
         username=folded,
+        home_org_id=actor.org_id,
         sort_key=queries.sort_key(columns["display_name"]),
         search=_search(columns["display_name"], folded),
         created_at=actor.at,
@@ -206,7 +222,8 @@ def add_member(session: Session, *, actor: Actor, username: str, unit_code: str,
     """Take a person who has a login already into the actor's org, or back into it.
 
     Raises:
-        Refused: ``users_may_not``, ``username_unknown``, ``member_already``, ``unit_missing``.
+        Refused: ``users_may_not``, ``username_unknown``, ``member_already``, ``login_closed``,
+            ``unit_missing``.
     """
     _refuse_unless_manager(actor)
     folded = credentials.fold_username(username)
@@ -222,6 +239,8 @@ def add_member(session: Session, *, actor: Actor, username: str, unit_code: str,
     else:
         # Ended today by mistake, or for a later day: the same membership goes on.
         last.until_on, last.unit_id = None, unit_id
+    if not user.is_active and user.home_org_id != actor.org_id:
+        raise refuse("login_closed", "username")
     user.is_active = True
     session.flush()
     record(
@@ -240,11 +259,12 @@ def change_user(session: Session, *, actor: Actor, username: str, details: Detai
     """Change a person's name, addresses and unit.
 
     Raises:
-        Refused: ``users_may_not``, ``user_missing``, ``member_missing``, ``user_name_missing``,
-            ``unit_missing``, ``email_malformed``, ``phone_malformed``.
+        Refused: ``users_may_not``, ``user_missing``, ``member_missing``, ``user_elsewhere``,
+            ``user_name_missing``, ``unit_missing``, ``email_malformed``, ``phone_malformed``.
     """
     _refuse_unless_manager(actor)
     user, membership = _member(session, actor, username, on)
+    _refuse_unless_home(actor, user)
     columns, unit_id = _columns(details), _unit_id(session, details.unit_code)
     changes: dict[str, Any] = {}
     if user.display_name != columns["display_name"]:
@@ -259,6 +279,8 @@ def change_user(session: Session, *, actor: Actor, username: str, details: Detai
         changes["unit"] = Change(old.code if old else "", details.unit_code)
     if not changes:
         return user
+    if user.email != columns["email"]:
+        user.email_changed_by, user.email_changed_at = actor.user_id, actor.at
     for name, value in columns.items():
         setattr(user, name, value)
     user.sort_key = queries.sort_key(user.display_name)
@@ -267,19 +289,6 @@ def change_user(session: Session, *, actor: Actor, username: str, details: Detai
     session.flush()
     record(session, actor=actor, act="users.change_user", subject_kind="user", subject_no=username, **changes)
     return user
-
-
-def _is_last_administrator(session: Session, org_id: int, user_id: int, on: date) -> bool:
-    managers = [code for code, role in rules.ROLES.items() if "users.manage" in role.permissions]
-    held = session.scalars(
-        select(RoleGrant.user_id).where(
-            RoleGrant.org_id == org_id, RoleGrant.role.in_(managers), RoleGrant.revoked_at.is_(None)
-        )
-    ).all()
-    others = set(held) - {user_id}
-    return user_id in held and not any(
-        queries.standing(session, org_id, other, on) is not None for other in others
-    )
 
 
 def _reason(text: str) -> str:
@@ -352,7 +361,7 @@ def revoke_role(session: Session, *, actor: Actor, username: str, role: str, rea
         raise refuse("role_not_held", "role")
     why = _reason(reason)
     is_manager = role in rules.ROLES and "users.manage" in rules.ROLES[role].permissions
-    if is_manager and _is_last_administrator(session, actor.org_id, user.id, on):
+    if is_manager and queries.is_last_administrator(session, actor.org_id, user.id, on):
         raise refuse("administrator_last")
     _revoke(session, actor, found[0], why)
     record(
@@ -378,7 +387,7 @@ def end_membership(session: Session, *, actor: Actor, username: str, reason: str
     why = _reason(reason)
     if user.id == actor.user_id:
         raise refuse("self_ended")
-    if _is_last_administrator(session, actor.org_id, user.id, on):
+    if queries.is_last_administrator(session, actor.org_id, user.id, on):
         raise refuse("administrator_last")
     grants = _held_roles(session, actor.org_id, user.id)
     for grant in grants:
@@ -408,10 +417,15 @@ def record_link(session: Session, *, actor: Actor, username: str, is_mailed: boo
     """Allow a manager to make a link for a person who has forgotten the password, and log it.
 
     Raises:
-        Refused: ``users_may_not``, ``user_missing``, ``member_missing``.
+        Refused: ``users_may_not``, ``user_missing``, ``member_missing``, ``user_elsewhere``,
+            ``link_too_soon``.
     """
     _refuse_unless_manager(actor)
     user, _ = _member(session, actor, username, on)
+    _refuse_unless_home(actor, user)
+    rests_until = credentials.email_rests_until(user.email_changed_at)
+    if user.email_changed_by == actor.user_id and rests_until is not None and actor.at < rests_until:
+        raise refuse("link_too_soon", at=rests_until)
     record(
         session,
         actor=actor,
@@ -484,8 +498,3 @@ def choose_language(session: Session, *, actor: Actor, language: str, known: fro
     user.language = language
     session.flush()
     return user
-
-
-def problems_of_staff(session: Session, org_id: int, on: date) -> list[Problem]:
-    """Return what keeps an org's staff from running a month, for the self-check."""
-    return rules.check_staff(queries.staff(session, org_id, on))

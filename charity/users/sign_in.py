@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from charity import sealed
 from charity.db import Actor
 from charity.oplog.service import record
+from charity.users import credentials
 from charity.users.models import User
 from charity.users.queries import LoginUser
 
@@ -47,10 +48,14 @@ def record_sign_out(session: Session, *, actor: Actor, user: LoginUser) -> None:
 def mailable_user(session: Session, *, actor: Actor, username: str) -> tuple[LoginUser, str] | None:
     """Return a login and its mail address for a link that was asked for, and log that it was.
 
-    None for unknown, closed and mail-less logins; the page answers all alike.
+    None for unknown, closed and mail-less logins, and while an address that somebody else
+    put there is new; the page answers all alike.
     """
     user = session.scalar(select(User).where(User.username == username))
     if user is None or not user.is_active or user.email is None:
+        return None
+    rests_until = credentials.email_rests_until(user.email_changed_at)
+    if user.email_changed_by != user.id and rests_until is not None and actor.at < rests_until:
         return None
     record(session, actor=actor, act="users.ask_link", subject_kind="user", subject_no=user.username)
     login = LoginUser(user.id, user.display_name, user.username, user.session_epoch, user.language)

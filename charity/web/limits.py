@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import request
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests
@@ -70,6 +70,17 @@ def _count_one(session: Session, key: str, start: datetime, expires_at: datetime
     ).returning(RateLimit.count)
     found: int | None = session.scalar(statement)
     return found
+
+
+def give_back(session: Session, *, name: str, subject: str, window_s: int, at: datetime) -> None:
+    """Uncount a try that turned out to be right; arguments as in :func:`spend`."""
+    start = datetime.fromtimestamp(int(at.timestamp()) - int(at.timestamp()) % window_s, UTC)
+    key = subject_hash(name, subject)
+    session.execute(
+        update(RateLimit)
+        .where(RateLimit.subject_hash == key, RateLimit.window_start == start, RateLimit.count > 0)
+        .values(count=RateLimit.count - 1)
+    )
 
 
 def charge(*, name: str, subject: str, limit: int, window_s: int) -> None:

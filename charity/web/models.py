@@ -19,7 +19,7 @@ class RateLimit(Base):
     subject_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     #: First instant of the window.
     window_start: Mapped[datetime] = mapped_column(primary_key=True)
-    #: Number of tries in the window, from 1.
+    #: Number of tries in the window.
     count: Mapped[int] = mapped_column(default=1)
     #: Instant after which the row counts for nothing any more and is deleted.
     expires_at: Mapped[datetime] = mapped_column(index=True)

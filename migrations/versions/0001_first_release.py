@@ -219,23 +219,6 @@ def upgrade() -> None:
     sa.CheckConstraint('level > 0 AND number >= 0', name=op.f('ck_proofs_node_place')),
     sa.PrimaryKeyConstraint('org_id', 'level', 'number', name=op.f('pk_proofs_node'))
     )
-    op.create_table('users_user',
-    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
-    sa.Column('username', sa.String(length=30), nullable=False),
-    sa.Column('display_name', sa.String(length=80), nullable=False),
-    sa.Column('sort_key', sa.String(length=240), nullable=False),
-    sa.Column('search', sa.String(length=300), nullable=False),
-    sa.Column('email', sa.Text(), nullable=True),
-    sa.Column('phone', sa.Text(), nullable=True),
-    sa.Column('password_hash', sa.String(length=200), nullable=False),
-    sa.Column('password_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('session_epoch', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('is_active', sa.Boolean(), nullable=False),
-    sa.Column('language', sa.String(length=8), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_users_user')),
-    sa.UniqueConstraint('username', name=op.f('uq_users_user_username'))
-    )
     op.create_table('web_rate_limit',
     sa.Column('subject_hash', sa.String(length=64), nullable=False),
     sa.Column('window_start', sa.DateTime(timezone=True), nullable=False),
@@ -657,39 +640,27 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_receipts_counter_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'year', name=op.f('pk_receipts_counter'))
     )
-    op.create_table('users_membership',
-    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    op.create_table('users_user',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
-    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('unit_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('from_on', sa.Date(), nullable=False),
-    sa.Column('until_on', sa.Date(), nullable=True),
-    sa.CheckConstraint('until_on IS NULL OR until_on >= from_on', name=op.f('ck_users_membership_dates_in_order')),
-    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_users_membership_org_id')),
-    sa.ForeignKeyConstraint(['unit_id'], ['places_unit.id'], name=op.f('fk_users_membership_unit_id')),
-    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_membership_user_id')),
-    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_users_membership'))
+    sa.Column('username', sa.String(length=30), nullable=False),
+    sa.Column('display_name', sa.String(length=80), nullable=False),
+    sa.Column('sort_key', sa.String(length=240), nullable=False),
+    sa.Column('search', sa.String(length=300), nullable=False),
+    sa.Column('email', sa.Text(), nullable=True),
+    sa.Column('phone', sa.Text(), nullable=True),
+    sa.Column('home_org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('email_changed_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('email_changed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('password_hash', sa.String(length=200), nullable=False),
+    sa.Column('password_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('session_epoch', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('is_active', sa.Boolean(), nullable=False),
+    sa.Column('language', sa.String(length=8), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['home_org_id'], ['places_org.id'], name=op.f('fk_users_user_home_org_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_users_user')),
+    sa.UniqueConstraint('username', name=op.f('uq_users_user_username'))
     )
-    op.create_index(op.f('ix_users_membership_user_id'), 'users_membership', ['user_id'], unique=False)
-    op.create_index('uq_users_membership_open', 'users_membership', ['org_id', 'user_id'], unique=True, sqlite_where=sa.text('until_on IS NULL'), postgresql_where=sa.text('until_on IS NULL'))
-    op.create_table('users_role_grant',
-    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
-    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
-    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('role', sa.String(length=30), nullable=False),
-    sa.Column('reason', sa.String(length=200), nullable=False),
-    sa.Column('granted_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('granted_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('revoked_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('revoke_reason', sa.String(length=200), nullable=False),
-    sa.CheckConstraint('(revoked_at IS NULL) = (revoked_by IS NULL)', name=op.f('ck_users_role_grant_revoked_by_somebody')),
-    sa.CheckConstraint('granted_by <> user_id', name=op.f('ck_users_role_grant_not_to_oneself')),
-    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_users_role_grant_org_id')),
-    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_role_grant_user_id')),
-    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_users_role_grant'))
-    )
-    op.create_index('uq_users_role_grant_held', 'users_role_grant', ['org_id', 'user_id', 'role'], unique=True, sqlite_where=sa.text('revoked_at IS NULL'), postgresql_where=sa.text('revoked_at IS NULL'))
     op.create_table('donations_bank_item',
     sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -943,6 +914,39 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['org_id'], ['proofs_log.org_id'], name=op.f('fk_proofs_checkpoint_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'number', name=op.f('pk_proofs_checkpoint'))
     )
+    op.create_table('users_membership',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('unit_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('from_on', sa.Date(), nullable=False),
+    sa.Column('until_on', sa.Date(), nullable=True),
+    sa.CheckConstraint('until_on IS NULL OR until_on >= from_on', name=op.f('ck_users_membership_dates_in_order')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_users_membership_org_id')),
+    sa.ForeignKeyConstraint(['unit_id'], ['places_unit.id'], name=op.f('fk_users_membership_unit_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_membership_user_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_users_membership'))
+    )
+    op.create_index(op.f('ix_users_membership_user_id'), 'users_membership', ['user_id'], unique=False)
+    op.create_index('uq_users_membership_open', 'users_membership', ['org_id', 'user_id'], unique=True, sqlite_where=sa.text('until_on IS NULL'), postgresql_where=sa.text('until_on IS NULL'))
+    op.create_table('users_role_grant',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('role', sa.String(length=30), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('granted_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('granted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('revoked_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('revoke_reason', sa.String(length=200), nullable=False),
+    sa.CheckConstraint('(revoked_at IS NULL) = (revoked_by IS NULL)', name=op.f('ck_users_role_grant_revoked_by_somebody')),
+    sa.CheckConstraint('granted_by <> user_id', name=op.f('ck_users_role_grant_not_to_oneself')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_users_role_grant_org_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_role_grant_user_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_users_role_grant'))
+    )
+    op.create_index('uq_users_role_grant_held', 'users_role_grant', ['org_id', 'user_id', 'role'], unique=True, sqlite_where=sa.text('revoked_at IS NULL'), postgresql_where=sa.text('revoked_at IS NULL'))
     op.create_table('donations_identifier',
     sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),

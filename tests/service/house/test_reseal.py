@@ -15,7 +15,9 @@ from charity import sealed
 from charity.config import UnsafeSettings, load_settings
 from charity.db import Base, transact
 from charity.ids import new_id
+from charity.places.models import Org
 from charity.users.models import User
+from tests.builders import make_org
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -33,11 +35,14 @@ def table(name: str) -> Table:
 
 
 def add(session: Session, username: str, email: str | None) -> None:
+    org_id = session.scalar(select(Org.id)) or make_org(session).id
+
     def work(own: Session) -> None:
         own.add(
             User(
                 id=new_id(),
                 username=username,
+                home_org_id=org_id,
                 display_name=username,
                 sort_key=username,
                 search=username,

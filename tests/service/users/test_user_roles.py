@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from charity.db import transact
 from charity.errors import Refused
 from charity.ids import new_id
-from charity.users import queries, service
+from charity.users import queries, rules, service
 from charity.users.models import RoleGrant
 from charity.users.passwords import passwords_for
 
@@ -182,7 +182,7 @@ def test_a_membership_holds_from_its_first_day_to_its_last(office: Office) -> No
 
 def test_the_self_check_sees_who_works_here(office: Office) -> None:
     def problems() -> list[str]:
-        found = service.problems_of_staff(office.session, office.actor.org_id, DAY)
+        found = rules.check_staff(queries.staff(office.session, office.actor.org_id, DAY))
         return [problem.code for problem in found]
 
     office.add("zhang", "accountant", name="张三")

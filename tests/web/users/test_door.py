@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -172,15 +173,63 @@ def test_a_login_is_locked_by_its_name_first(app: Flask, lisi: str, session: Ses
     make_user(session, org_id=org_id, username="wangwu", roles=("accountant",))
     set_password(session, "wangwu", GOOD)
     visitor = new_visitor(app)
-    for _ in range(credentials.NAME_TRIES):
+    for _ in range(credentials.SIGN_IN_TRIES.name_here):
         assert sign_in(visitor, "lisi", "wrong password").status_code == 422
     locked = sign_in(visitor, "lisi", GOOD)
     assert locked.status_code == 429 and "Too many tries" in locked.get_data(as_text=True)
     assert sign_in(visitor, "wangwu", GOOD).status_code == 303
 
 
+def test_guesses_from_elsewhere_lock_nobody_out(app: Flask, visitor: FlaskClient, lisi: str) -> None:
+    """Whoever guesses at a name from one address closes that door to himself alone."""
+    stranger = new_visitor(app)
+    stranger.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    for _ in range(credentials.SIGN_IN_TRIES.name_here + 20):
+        sign_in(stranger, "lisi", "wrong password")
+    assert sign_in(stranger).status_code == 429
+    assert sign_in(visitor).status_code == 303
+
+
+def test_an_address_without_tries_left_counts_at_no_name(
+    app: Flask, visitor: FlaskClient, lisi: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "SIGN_IN_TRIES", credentials.Tries(5, 4, 2, 900))
+    stranger = new_visitor(app)
+    stranger.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    for number in range(2):
+        sign_in(stranger, f"name{number}", "x")
+    for _ in range(10):
+        assert sign_in(stranger, "lisi", "wrong password").status_code == 429
+    assert sign_in(visitor).status_code == 303
+
+
+def test_right_passwords_are_not_counted(visitor: FlaskClient, lisi: str) -> None:
+    for _ in range(credentials.SIGN_IN_TRIES.name_here + 2):
+        assert sign_in(visitor).status_code == 303
+        visitor.post("/sign-out")
+
+
+def test_no_link_goes_to_an_address_somebody_else_has_just_put_there(
+    visitor: FlaskClient, lisi: str, session: Session, org_id: int, clock: Clock
+) -> None:
+    """An administrator changes the address and asks for a link as if he had forgotten the password."""
+    details = service.Details("李四", "mine@example.org")
+    actor = make_actor(org_id, at=clock())
+    transact(
+        lambda own: service.change_user(
+            own, actor=actor, username="lisi", details=details, on=clock().date()
+        ),
+        session=session,
+    )
+    assert visitor.post("/password/forgot", data={"username": "lisi"}).status_code == 200
+    assert mails(session) == []
+    clock.advance(hours=73)
+    visitor.post("/password/forgot", data={"username": "lisi"})
+    assert [mail.recipient for mail in mails(session)] == ["mine@example.org"]
+
+
 def test_a_lock_ends_by_itself(visitor: FlaskClient, lisi: str, clock: Clock) -> None:
-    for _ in range(credentials.NAME_TRIES + 1):
+    for _ in range(credentials.SIGN_IN_TRIES.name_here + 1):
         sign_in(visitor, "lisi", "wrong password")
     clock.advance(minutes=30)
     assert sign_in(visitor).status_code == 303
@@ -189,7 +238,7 @@ def test_a_lock_ends_by_itself(visitor: FlaskClient, lisi: str, clock: Clock) ->
 def test_an_address_that_tries_many_names_is_locked(
     visitor: FlaskClient, lisi: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "ADDRESS_TRIES", 3)
+    monkeypatch.setattr(credentials, "SIGN_IN_TRIES", replace(credentials.SIGN_IN_TRIES, address=3))
     for number in range(3):
         sign_in(visitor, f"name{number}", "x")
     assert sign_in(visitor).status_code == 429
@@ -344,10 +393,10 @@ def test_a_link_leads_to_our_own_host_whatever_the_request_says(
 def test_links_are_not_asked_for_without_end(visitor: FlaskClient, lisi: str, session: Session) -> None:
     statuses = [
         visitor.post("/password/forgot", data={"username": "lisi"}).status_code
-        for _ in range(credentials.NAME_LINKS + 1)
+        for _ in range(credentials.LINK_TRIES.name_here + 1)
     ]
-    assert statuses == [200] * credentials.NAME_LINKS + [429]
-    assert len(mails(session)) == credentials.NAME_LINKS
+    assert statuses == [200] * credentials.LINK_TRIES.name_here + [429]
+    assert len(mails(session)) == credentials.LINK_TRIES.name_here
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +14,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from charity.db import unit_of_work
+from charity.errors import Refused
 from charity.messages.models import Message
 from charity.places.models import Org
-from tests.builders import make_user
+from charity.users import service
+from tests.builders import make_actor, make_org, make_user, sign_in
 from tests.support.pages import faults, page
 
 if TYPE_CHECKING:
@@ -72,6 +76,65 @@ def test_a_link_for_a_person_without_mail_is_shown_to_hand_over_and_logged(
     assert found is not None and response.headers["Cache-Control"] == "no-store"
     assert app.test_client().get(found[1]).status_code == 200
     assert "Made a link to choose a password" in page(admin.get("/office/people/li.si")).text
+
+
+def test_who_changed_the_address_makes_no_link_for_a_while(
+    admin: FlaskClient, app: Flask, session: Session, clock: Clock
+) -> None:
+    """Changing or clearing the address and making a link would be a way into other people's work."""
+    take_in(admin, email="li@example.org")
+    cleared = admin.post("/office/people/li.si/change", data={"display_name": "李四", "email": ""})
+    assert cleared.status_code == 303
+    told = session.scalars(select(Message).order_by(Message.id.desc())).first()
+    assert told is not None and told.recipient == "li@example.org" and "took this mail address" in told.body
+    refused = admin.post("/office/people/li.si/link")
+    assert refused.status_code == 422
+    assert "/password/choose/" not in refused.get_data(as_text=True)
+    make_user(
+        session, org_id=session.scalars(select(Org.id)).one(), username="other", roles=("administrator",)
+    )
+    assert "/password/choose/" in sign_in(app, "other").post("/office/people/li.si/link").get_data(
+        as_text=True
+    )
+    clock.advance(hours=73)
+    again = sign_in(app, "administrator").post("/office/people/li.si/link")
+    assert "/password/choose/" in again.get_data(as_text=True)
+
+
+def test_another_organisation_reaches_no_further_than_its_own_books(
+    admin: FlaskClient, as_role: Callable[..., FlaskClient], app: Flask, session: Session
+) -> None:
+    """A county takes in the city's accountant: it may give roles of its own, and nothing else."""
+    take_in(admin, email="li@example.org")
+    make_org(session, code="COUNTY")
+    county = as_role("administrator", org_code="COUNTY")
+    joined = county.post("/county/office/new-person", data={"username": "li.si", "has_login": "y"})
+    assert joined.status_code == 303
+    shown = county.get("/county/office/people/li.si").get_data(as_text=True)
+    assert "/office/people/li.si/link" not in shown and "li@example.org" not in shown
+    assert county.get("/county/office/people/li.si/change").status_code == 403
+    assert county.post("/county/office/people/li.si/link").status_code == 403
+    actor = make_actor(session.scalars(select(Org.id).where(Org.code == "COUNTY")).one())
+    verbs: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (service.change_user, {"details": service.Details("张三", "evil@example.org")}),
+        (service.record_link, {"is_mailed": False}),
+    )
+    for verb, values in verbs:
+        with pytest.raises(Refused) as refused, unit_of_work(session) as own:
+            verb(own, actor=actor, username="li.si", on=date(2026, 3, 18), **values)
+        assert refused.value.problems[0].code == "user_elsewhere"
+
+
+def test_a_login_its_own_organisation_closed_is_opened_by_no_other(
+    admin: FlaskClient, as_role: Callable[..., FlaskClient], session: Session
+) -> None:
+    take_in(admin)
+    admin.post("/office/people/li.si/end", data={"reason": "离职"})
+    make_org(session, code="COUNTY")
+    county = as_role("administrator", org_code="COUNTY")
+    county.set_cookie("language", "en")
+    joined = county.post("/county/office/new-person", data={"username": "li.si", "has_login": "y"})
+    assert joined.status_code == 422 and "was closed by the organisation" in joined.get_data(as_text=True)
 
 
 def test_what_was_typed_stays_when_something_is_refused(admin: FlaskClient) -> None:
