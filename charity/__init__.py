@@ -95,6 +95,8 @@ def _add_database(app: Flask, settings: Settings) -> None:
     from charity.db import db, prepare_engine
 
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    # A connection of PostgreSQL keeps its plans: a new one now and then plans for today's tables.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_recycle": 900}
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)

@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from charity.db import Actor, db, transact
+from charity.db import Actor, db, forget_plans, transact
 from charity.errors import Problem, Refused
 from charity.ids import new_code
 from charity.jobs import rules, service
@@ -121,6 +121,7 @@ class JobContext:
         self._go_on()
 
         def chunk(session: Session) -> T:
+            forget_plans(session)  # tables grow while a long job fills them
             result = work(session)
             # Last, so that the row is locked for a moment only: heartbeats and a person's
             # cancel write to it as well.

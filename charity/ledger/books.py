@@ -58,7 +58,11 @@ _FUNDS = (
 )
 _EARMARKS = (
     select(Earmark.id, Earmark.code, Earmark.name, Earmark.fund_id, Earmark.is_default)
-    .where(Earmark.org_id == _ORG)
+    .where(
+        Earmark.org_id == _ORG,
+        Earmark.from_on <= _ON,
+        or_(Earmark.until_on.is_(None), Earmark.until_on >= _ON),
+    )
     .order_by(Earmark.code)
 )
 _PLACES = (
@@ -70,7 +74,11 @@ _PLACES = (
         MoneyPlace.agency_account_id,
         MoneyPlace.is_main,
     )
-    .where(MoneyPlace.org_id == _ORG)
+    .where(
+        MoneyPlace.org_id == _ORG,
+        MoneyPlace.opened_on <= _ON,
+        or_(MoneyPlace.closed_on.is_(None), MoneyPlace.closed_on >= _ON),
+    )
     .order_by(MoneyPlace.code)
 )
 _DESIGNATIONS = select(Designation.code, Designation.id).where(Designation.org_id == _ORG)

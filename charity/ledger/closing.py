@@ -60,6 +60,15 @@ PROBLEMS = register(
         "close_prior_year": N_(
             "Account 3201 still holds %(amount)s in fund %(fund)s; close it to 3101 or 3102."
         ),
+        "close_audit": N_(
+            "The audit of %(year)s is not recorded as signed; until then month 13 stays open for adjustments."
+        ),
+        "close_month13": N_(
+            "Open month 13 of %(year)s first: the auditors' adjustments and the carry-forward go there."
+        ),
+        "carry_not_here": N_(
+            "With a year-end closing, income and expense are carried forward in month 13, not in %(month)s."
+        ),
         "nothing_to_carry": N_("There is nothing to carry forward in %(month)s."),
         "audit_needs_month13": N_("Open month 13 of %(year)s first."),
     }
@@ -108,6 +117,7 @@ def close_blockers(session: Session, org_id: int, month: Month, on: date) -> lis
     if waiting:
         values = {"count": waiting, "month": month}
         blockers.append(Blocker(Problem("close_drafts", values), "ledger.drafts"))
+    blockers += [Blocker(problem, "ledger.months") for problem in _check_year_end(session, org_id, month)]
     blockers += [Blocker(problem) for problem in _check_pairs(session, org_id, month)]
     blockers += [Blocker(problem, "ledger.funds") for problem in _check_assertions(session, org_id, month)]
     blockers += [
@@ -124,6 +134,22 @@ def _earlier_open(session: Session, org_id: int, month: Month) -> Month | None:
         .order_by(Period.month)
     )
     return next((Month.from_code(code) for code in codes if code % 100 != 13), None)
+
+
+def _check_year_end(session: Session, org_id: int, month: Month) -> list[Problem]:
+    """Return what the end of a year still asks for: the signed audit, and month 13 of the year before."""
+    if month.number == 13:
+        year = session.get(BookYear, (org_id, month.year))
+        is_audited = year is not None and year.audited_on is not None
+        return [] if is_audited else [Problem("close_audit", {"year": month.year})]
+    before = month.year - 1
+    december, thirteenth = Month(before, 12).code, Month(before, 13).code
+    known = session.scalars(
+        select(Period.month).where(Period.org_id == org_id, Period.month.in_((december, thirteenth)))
+    ).all()
+    if december in known and thirteenth not in known:
+        return [Problem("close_month13", {"year": before})]
+    return []
 
 
 def _check_pairs(session: Session, org_id: int, month: Month) -> list[Problem]:
@@ -224,7 +250,11 @@ def _check_carried(session: Session, org_id: int, month: Month) -> list[Problem]
 
 
 def _unclosed(session: Session, org_id: int, month: Month) -> Sequence[tuple[str, str, str, str, int]]:
-    """Return (account, restriction, fund, earmark, debit less credit) still open up to a month."""
+    """Return (account, restriction, fund, earmark, debit less credit) of the year still open up to a month.
+
+    Of the month's own year: what the auditors adjust in month 13 is carried there, and a
+    January beside it must not carry it a second time.
+    """
     rows = session.execute(
         select(
             Account.code,
@@ -236,7 +266,12 @@ def _unclosed(session: Session, org_id: int, month: Month) -> Sequence[tuple[str
         .join(Account, Account.id == Balance.account_id)
         .join(Fund, (Fund.org_id == Balance.org_id) & (Fund.id == Balance.fund_id))
         .join(Earmark, (Earmark.org_id == Balance.org_id) & (Earmark.id == Balance.earmark_id))
-        .where(Balance.org_id == org_id, Balance.month <= month.code, Account.kind.in_(("income", "expense")))
+        .where(
+            Balance.org_id == org_id,
+            Balance.month >= Month(month.year, 1).code,
+            Balance.month <= month.code,
+            Account.kind.in_(("income", "expense")),
+        )
         .group_by(Account.code, Account.restriction, Fund.code, Earmark.code)
         .order_by(Account.code, Fund.code, Earmark.code)
     )
@@ -253,10 +288,12 @@ def make_closing_draft(session: Session, *, actor: Actor, month: Month) -> Draft
         month: the open month it is dated in, on its last day.
 
     Raises:
-        Refused: ``nothing_to_carry``, ``permission_missing``.
+        Refused: ``carry_not_here``, ``nothing_to_carry``, ``permission_missing``.
 
     Source: posting rules P48 and P49; 财会〔2024〕25号.
     """
+    if not _must_carry(session, actor.org_id, month):
+        raise refuse("carry_not_here", month=month)
     left = _unclosed(session, actor.org_id, month)
     if not left:
         raise refuse("nothing_to_carry", month=month)

@@ -140,9 +140,8 @@ def correctable_voucher(session: Session, actor: Actor, voucher_id: int, on: dat
     if header["corrects_id"] is not None:
         # Its original's remainder counts it already; taken back alone it would count twice.
         raise refuse("correction_of_difference", number=original.number_text)
-    if header["voucher_on"].year != on.year and not _is_month13(
-        session, actor.org_id, header["voucher_on"].year
-    ):
+    # Month 13 is dated 31 December: a correction that lands there bears its own year.
+    if header["voucher_on"].year != on.year:
         raise refuse("correction_prior_year", number=original.number_text, year=header["voucher_on"].year)
     reversed_by = session.scalar(
         select(Voucher.id).where(Voucher.org_id == actor.org_id, Voucher.reverses_id == voucher_id)

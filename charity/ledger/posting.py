@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, insert, select, union_all, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -37,7 +37,14 @@ from charity.ledger.rules import (
     derive_word,
     guarded_deltas,
 )
-from charity.ledger.sealed_models import Incident, Voucher, VoucherAttachment, VoucherLine
+from charity.ledger.sealed_models import (
+    FundGuard,
+    FundMonth,
+    Incident,
+    Voucher,
+    VoucherAttachment,
+    VoucherLine,
+)
 from charity.ledger.spending import PUBLIC_TOPIC, check_spending, settle_hold
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
@@ -209,13 +216,18 @@ def _check_sets(session: Session, org_id: int, rows: Sequence[Draft]) -> list[Pr
 def _declare_incidents(session: Session, actor: Actor, items: Sequence[_Prepared]) -> None:
     """Freeze a fund that a correction of fact leaves overdrawn, before it is posted.
 
-    The maker of the draft declares it and the reviewer seconds it.
+    The maker of the draft declares it and the reviewer seconds it. A purse that has got
+    enough money since the draft was made is not frozen.
     """
+    if not any(item.row.incident_reason for item in items):
+        return
+    after = _purses_after(session, actor.org_id, items)
     for item in items:
         if not item.row.incident_reason or item.row.reviewer_id is None or item.row.set_id is None:
             continue
         for (fund, earmark), delta in (item.deltas or {}).items():
-            if delta < 0 and item.books.funds[fund].kind == "restricted":
+            is_short = after[item.books.funds[fund].id, item.books.earmarks[earmark].id] < 0
+            if delta < 0 and is_short and item.books.funds[fund].kind == "restricted":
                 session.execute(
                     insert(Incident).values(
                         org_id=actor.org_id,
@@ -230,6 +242,28 @@ def _declare_incidents(session: Session, actor: Actor, items: Sequence[_Prepared
                         declared_at=actor.at,
                     )
                 )
+
+
+def _purses_after(session: Session, org_id: int, items: Sequence[_Prepared]) -> dict[tuple[int, int], int]:
+    """Return (fund, earmark) → the least fen a purse can spend after it all, now or at a month's end."""
+    total: dict[tuple[int, int], int] = {}
+    for item in items:
+        for (fund, earmark), delta in (item.deltas or {}).items():
+            key = item.books.funds[fund].id, item.books.earmarks[earmark].id
+            total[key] = total.get(key, 0) + delta
+    first = min(item.draft.month.code for item in items)
+    funds = [fund for fund, _ in total]
+    now = select(FundGuard.fund_id, FundGuard.earmark_id, FundGuard.available_fen).where(
+        FundGuard.org_id == org_id, FundGuard.fund_id.in_(funds)
+    )
+    later = select(FundMonth.fund_id, FundMonth.earmark_id, FundMonth.available_fen).where(
+        FundMonth.org_id == org_id, FundMonth.fund_id.in_(funds), FundMonth.month >= first
+    )
+    least: dict[tuple[int, int], int] = {}
+    for fund_id, earmark_id, fen in session.execute(union_all(now, later)):
+        key = fund_id, earmark_id
+        least[key] = min(least.get(key, fen), fen)
+    return {key: least.get(key, 0) + delta for key, delta in total.items()}
 
 
 def _insert(session: Session, actor: Actor, items: list[_Prepared]) -> None:

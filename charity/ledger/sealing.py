@@ -366,6 +366,8 @@ _OPEN_DRAFT = """NOT NEW.is_open AND EXISTS (SELECT 1 FROM ledger_draft d WHERE 
     AND d.month = NEW.month AND d.state NOT IN ('posted', 'discarded'))"""
 _EARLIER_OPEN = """NOT NEW.is_open AND EXISTS (SELECT 1 FROM ledger_period q WHERE q.org_id = NEW.org_id
     AND q.month < NEW.month AND q.month % 100 <> 13 AND q.is_open)"""
+_AUDIT_MISSING = """NOT NEW.is_open AND NEW.month % 100 = 13 AND NOT EXISTS (SELECT 1 FROM ledger_book_year y
+    WHERE y.org_id = NEW.org_id AND y.year = NEW.month / 100 AND y.audited_on IS NOT NULL)"""
 
 TRIGGERS: list[Trigger] = [
     _LINE,
@@ -433,6 +435,7 @@ TRIGGERS: list[Trigger] = [
         [
             ("period_closed", f"NOT OLD.is_open OR {_PERIOD_CHANGED}"),
             ("period_has_drafts", _OPEN_DRAFT),
+            ("audit_missing", _AUDIT_MISSING),
             ("earlier_period_open", _EARLIER_OPEN),
         ],
         [],

@@ -269,6 +269,7 @@ def open_month(session: Session, *, actor: Actor, month: Month) -> Period:
     known = session.get(Period, (actor.org_id, month.code))
     if known is not None:
         return known
+    _hold_back_posters(session, actor.org_id)
     _check_order(session, actor.org_id, month)
     open_year(session, actor=_with_setup(actor), year=month.year)
     year = session.get_one(BookYear, (actor.org_id, month.year))
@@ -288,6 +289,22 @@ def open_month(session: Session, *, actor: Actor, month: Month) -> Period:
     session.flush()
     record(session, actor=actor, act="ledger.open_month", subject_kind="month", subject_no=str(month))
     return row
+
+
+def _hold_back_posters(session: Session, org_id: int) -> None:
+    """Wait for every posting under way, and let none begin until this is committed.
+
+    A month begins with what each purse holds at the end of the one before. A voucher that
+    is written at the same moment would see no row of the new month to add itself to. Each
+    poster holds the counter of its month before its header goes in, which adds it up.
+    """
+    counter = VoucherCounter
+    session.execute(
+        select(counter.word)
+        .where(counter.org_id == org_id, counter.is_open)
+        .order_by(counter.month, counter.word)
+        .with_for_update()
+    ).all()
 
 
 def _with_setup(actor: Actor) -> Actor:

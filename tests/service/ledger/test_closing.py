@@ -27,6 +27,7 @@ def test_carrying_forward_again_carries_only_the_difference(session: object, clo
     if closing_mode == "year":
         ledger.act(closing.close_month, "chief", month=Month(2026, 12), on=date(2027, 1, 3))
         ledger.act(setup.open_month, "chief", month=Month(2026, 13))
+        ledger.act(closing.sign_audit, "chief", year=2026, audited_on=date(2027, 1, 3))
     month = Month(2026, 12 if closing_mode == "month" else 13)
     with pytest.raises(Refused) as caught:
         ledger.act(closing.close_month, "chief", month=month, on=date(2027, 1, 3))
