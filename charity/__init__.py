@@ -122,12 +122,16 @@ def _add_shell(app: Flask) -> None:
 def _add_features(app: Flask) -> None:
     """Add every feature's pages, and join siblings that do not know each other."""
     from charity import cli
+    from charity.db import db, watch_orgs
     from charity.jobs import worker
     from charity.messages.routes import deliver
     from charity.web import access
 
     for name in FEATURES:
         app.register_blueprint(import_module(name).blueprint)
+    if app.extensions["charity.settings"].environment in ("development", "test"):
+        with app.app_context():
+            watch_orgs(db.engine)
     worker.register_periodic("messages.deliver", 15, deliver)
     cli.register(app)
     access.check_declared(app)

@@ -9,6 +9,7 @@ role: what only triggers may write, statements of the app may not.
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -155,6 +156,34 @@ def prepare_engine(engine: Engine, *, is_owner: bool = False) -> None:
     def _begin(connection: Connection) -> None:
         is_write = connection.get_execution_options().get("is_write") or is_owner
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+#: ``org_id`` bound to a value: a join alone would still read every org's rows.
+_BOUND_ORG = re.compile(r"\borg_id\s*(?:=|IN)\s*(?:\?|\(|%|:|\$)", re.I)
+
+
+def watch_orgs(engine: Engine) -> None:
+    """Fail a statement on a growing table that names no org; for development and tests.
+
+    Tables that grow are keyed by their org first, so that a province can distribute them by
+    it. A job that serves every org says so with the execution option ``across_orgs``.
+    """
+    names = "|".join(
+        table.name
+        for table in Base.metadata.tables.values()
+        if len(table.primary_key) > 1 and "org_id" in table.primary_key
+    )
+    growing = re.compile(rf'\b(?:FROM|JOIN|UPDATE)\s+"?({names})\b', re.I)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _look(
+        _connection: Connection, _cursor: Any, statement: str, _values: Any, context: Any, _many: bool
+    ) -> None:
+        options = context.execution_options if context is not None else {}
+        if options.get("across_orgs") or _BOUND_ORG.search(statement):
+            return
+        if found := growing.search(statement):
+            raise RuntimeError(f"a statement on {found[1]} names no org: {statement[:300]}")
 
 
 def forget_plans(session: Session) -> None:

@@ -49,7 +49,8 @@ def post(client: FlaskClient, address: str, **values: str) -> object:
 
 def address_of(app: Flask) -> str:
     with app.app_context():
-        number = db.session.scalars(select(ImportFile.public_no).order_by(ImportFile.id.desc())).first()
+        newest = select(ImportFile.public_no).order_by(ImportFile.id.desc())
+        number = db.session.scalars(newest.execution_options(across_orgs=True)).first()
         db.session.remove()
     return f"/office/imports/{number}"
 
@@ -57,6 +58,7 @@ def address_of(app: Flask) -> str:
 def states(app: Flask) -> list[tuple[int, str, str]]:
     with app.app_context():
         query = select(ImportRow.row_no, ImportRow.state, ImportRow.action).order_by(ImportRow.row_no)
+        query = query.execution_options(across_orgs=True)
         found = [tuple(row) for row in db.session.execute(query)]
         db.session.remove()
     return found  # type: ignore[return-value]
