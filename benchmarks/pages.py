@@ -232,7 +232,7 @@ def _totals(shape: _Shape) -> Iterator[str]:
     yield f"""INSERT INTO ledger_balance ({key}, entry_class, debit_fen, credit_fen, line_count)
         SELECT {key}, 'normal', SUM(debit_fen), SUM(credit_fen), COUNT(*)
         FROM ledger_voucher_line WHERE org_id = {shape.org} GROUP BY {key}"""
-    yield f"""INSERT INTO disclosure_gift_total
+    yield f"""INSERT INTO donations_gift_total
           (org_id, month, fund_id, channel, shows_amount, amount_fen, line_count)
         SELECT org_id, month, fund_id, 'wechat', 1, SUM(credit_fen), COUNT(*) FROM ledger_voucher_line
         WHERE org_id = {shape.org} AND source_kind = 'gift' GROUP BY org_id, month, fund_id"""

@@ -9,9 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from charity.db import db
-from charity.disclosure import gift_routes, queries  # noqa: F401 – its pages join the blueprint
+from charity.disclosure import gift_queries, gift_routes, queries  # noqa: F401 – its pages join
 from charity.disclosure.common_routes import Head, blueprint, files_of, head_of, named
+from charity.disclosure.gift_queries import GiftFilter
 from charity.disclosure.queries import KindFigure, Movement, Standing
+from charity.donations.fund_periods import fund_periods, year_span
 from charity.donations.recording import TOPIC as GIFTS
 from charity.errors import N_
 from charity.ledger.models import Fund
@@ -73,7 +75,7 @@ def _total(rows: list[Movement]) -> Movement:
 def _fund_views(standing: Standing) -> tuple[tuple[FundView, ...], list[Movement], int]:
     """Return the funds with movement and make-up, and what agency money is held."""
     session, org_id = db.session(), current_org().id
-    rows = queries.movements(session, org_id, *queries.year_span(standing.year))
+    rows = queries.movements(session, org_id, *year_span(standing.year))
     cards = {card.code: card for card in queries.public_cards(session, org_id)}
     moved = {row.code: row for row in rows}
     views = []
@@ -238,6 +240,7 @@ class FundPage:
     periods: tuple[PeriodRow, ...]
     income: tuple[KindFigure, ...]
     expense: tuple[KindFigure, ...]
+    by_hand_fen: int | None
     year_chart: Chart | None
     files: tuple[tuple[str, str], ...]
     gifts_url: str
@@ -254,7 +257,7 @@ def _period_text(first: int, last: int) -> str:
 def _period_rows(fund: Fund, standing: Standing, opening_fen: int) -> tuple[PeriodRow, ...]:
     """Return a fund's periods with what was left after each."""
     left, rows = opening_fen, []
-    for figure in queries.fund_periods(db.session(), current_org().id, fund.id, standing.year):
+    for figure in fund_periods(db.session(), current_org().id, fund.id, standing.year):
         left += figure.in_fen - figure.out_fen + figure.moved_fen
         rows.append(
             PeriodRow(
@@ -266,7 +269,7 @@ def _period_rows(fund: Fund, standing: Standing, opening_fen: int) -> tuple[Peri
 
 @table_rule(blueprint, "/disclosure/funds/<code>")
 @public
-@cached_by(LEDGER)
+@cached_by(LEDGER, GIFTS)
 def fund(code: str, fmt: str) -> ResponseReturnValue:
     """Show one fund: rules, year by period, how its sums are computed."""
     session, org_id = db.session(), current_org().id
@@ -286,6 +289,7 @@ def fund(code: str, fmt: str) -> ResponseReturnValue:
             FileColumn("left_fen", _("Left"), "money"),
         )
         return exports(periods, columns, f"fund-{code.lower()}", fmt)
+    by_hand = gift_queries.remainders(session, org_id, GiftFilter(fund=code), standing.year)
     page = FundPage(
         head=head_of(standing),
         fund=view,
@@ -294,6 +298,7 @@ def fund(code: str, fmt: str) -> ResponseReturnValue:
         periods=periods,
         income=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "income")),
         expense=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "expense")),
+        by_hand_fen=by_hand[0].fen if by_hand else None,
         year_chart=_year_chart(view.movement),
         files=files_of("disclosure.fund", code=code),
         gifts_url=url_for("disclosure.donations", fund=code),

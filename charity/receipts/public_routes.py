@@ -16,7 +16,6 @@ from charity.receipts import path_queries
 from charity.receipts.common_routes import blueprint, reading
 from charity.receipts.forms import LookupForm, VerifyForm
 from charity.receipts.rules import (
-    SMALL_CELL,
     TRIES_PER_ADDRESS,
     TRIES_PER_RECEIPT,
     TRY_WINDOW_S,
@@ -79,14 +78,12 @@ class LookupPage:
     Attributes:
         card: the path; None before it is asked for and where nothing fits.
         is_refused: nothing fits what was typed.
-        small_cell: fewer payments than this are not told as a sum.
     """
 
     form: LookupForm
     card: path_queries.PathCard | None
     is_refused: bool
     is_english: bool
-    small_cell: int
     on: date
 
 
@@ -123,7 +120,7 @@ def lookup() -> ResponseReturnValue:
             reading(), current_org().id, form.number.data or "", form.check_code.data or ""
         )
         is_refused, status = card is None, 200 if card else 404
-    page = LookupPage(form, card, is_refused, language() == "en", SMALL_CELL, today())
+    page = LookupPage(form, card, is_refused, language() == "en", today())
     return _private(render("receipts/lookup.html", page, status))
 
 
@@ -144,7 +141,7 @@ def proof() -> ResponseReturnValue:
             int(position) if position.isdigit() and len(position) < 4 else 0,
         )
     if found is None:
-        page = LookupPage(form, None, True, language() == "en", SMALL_CELL, today())
+        page = LookupPage(form, None, True, language() == "en", today())
         return _private(render("receipts/lookup.html", page, 404))
     response = Response(
         json.dumps(found, ensure_ascii=False, indent=1) + "\n", content_type="application/json; charset=utf-8"
