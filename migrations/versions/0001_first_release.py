@@ -284,6 +284,8 @@ def upgrade() -> None:
     sa.Column('credit_code', sa.String(length=18), nullable=True),
     sa.Column('legal_form', sa.String(length=16), nullable=False),
     sa.Column('is_public_fundraiser', sa.Boolean(), nullable=False),
+    sa.Column('contact_phone', sa.String(length=40), nullable=False),
+    sa.Column('contact_mail', sa.String(length=120), nullable=False),
     sa.Column('host', sa.String(length=120), nullable=True),
     sa.Column('is_default', sa.Boolean(), nullable=False),
     sa.Column('is_demo', sa.Boolean(), nullable=False),
