@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from charity.db import db
-from charity.disclosure import gift_queries, gift_routes, queries  # noqa: F401 – its pages join
+from charity.disclosure import contact_routes, gift_queries, gift_routes, queries  # noqa: F401 – pages
 from charity.disclosure.common_routes import Head, blueprint, files_of, head_of, named
 from charity.disclosure.gift_queries import GiftFilter
 from charity.disclosure.queries import KindFigure, Movement, Standing

@@ -20,6 +20,7 @@ from charity.oplog.rules import Change
 from charity.oplog.service import record
 from charity.places import rules
 from charity.places.models import Org, Unit
+from charity.web.cache import ORG_TOPIC, bump
 
 log_rules.register_acts(
     {
@@ -239,6 +240,7 @@ def change_org(session: Session, *, actor: Actor, details: OrgDetails) -> Org:
             setattr(org, name, value)
     if changes:
         session.flush()
+        bump(session, org.id, ORG_TOPIC)
         record(
             session, actor=actor, act="places.change_org", subject_kind="org", subject_no=org.code, **changes
         )
