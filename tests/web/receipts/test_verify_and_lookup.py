@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 import zxingcpp
 from flask.testing import FlaskClient
 from PIL import Image
@@ -124,10 +123,41 @@ def test_a_receipt_is_tried_ten_times_an_hour(desk: Desk, visitor: FlaskClient, 
     right = wrong | {"check_code": receipt.check_code}
     for _ in range(10):
         assert visitor.post("/lookup", data=wrong).status_code == 404
-    assert visitor.post("/lookup", data=right).status_code == 429
+    refused = visitor.post("/lookup", data=right)
+    assert refused.status_code == 429 and "Try again in about 1 hour." in page(refused).text
     assert visitor.post("/lookup", data=wrong | {"number": "2026-7"}).status_code == 404
     clock.advance(hours=2, minutes=1)
     assert visitor.post("/lookup", data=right).status_code == 200
+
+
+def test_a_stranger_s_guesses_do_not_lock_the_donor_out(desk: Desk, visitor: FlaskClient) -> None:
+    """Numbers run in sequence: whoever guesses at one keeps only the own address from it."""
+    receipt = desk.issue(desk.give())
+    wrong = {"number": receipt.number, "check_code": "0000000000"}
+    right = wrong | {"check_code": receipt.check_code}
+    stranger = {"REMOTE_ADDR": "192.0.2.66"}
+    for _ in range(10):
+        assert visitor.post("/lookup", data=wrong, environ_base=stranger).status_code == 404
+    assert visitor.post("/lookup", data=right, environ_base=stranger).status_code == 429
+    assert visitor.post("/lookup", data=right).status_code == 200
+
+
+def test_right_codes_are_not_counted(desk: Desk, visitor: FlaskClient) -> None:
+    receipt = desk.issue(desk.give())
+    data = {"number": receipt.number, "check_code": receipt.check_code}
+    assert {visitor.post("/lookup", data=data).status_code for _ in range(12)} == {200}
+
+
+def test_a_part_that_is_no_number_is_not_there(desk: Desk, visitor: FlaskClient) -> None:
+    receipt = desk.issue(desk.give())
+    data = {"number": receipt.number, "check_code": receipt.check_code}
+    for part in ("²", "9" * 30, "-1"):
+        assert visitor.post("/lookup/proof", data=data | {"part": part}).status_code == 404
+
+
+def test_without_a_receipt_one_is_led_on(desk: Desk, visitor: FlaskClient) -> None:
+    found = page(visitor.get("/lookup"))
+    assert {"/disclosure/donations", "/contact"} <= set(found.links)
 
 
 def test_unknown_numbers_have_the_same_limit(desk: Desk, visitor: FlaskClient) -> None:
