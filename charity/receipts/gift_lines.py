@@ -63,6 +63,14 @@ class GiftPart:
     earmark_name_en: str
     amount_fen: int
 
+    def fund_in(self, language: str) -> str:
+        """Return the fund's name in a language of documents."""
+        return self.fund_name_en if language == "en" and self.fund_name_en else self.fund_name
+
+    def earmark_in(self, language: str) -> str:
+        """Return the narrower purpose in a language of documents; empty for the charter."""
+        return self.earmark_name_en if language == "en" and self.earmark_name_en else self.earmark_name
+
 
 def gift_lines(session: Session, org_id: int, donation_ids: Sequence[int]) -> dict[int, list[GiftLine]]:
     """Return gift → its posted income lines in the order of posting; a gift without any is left out."""
