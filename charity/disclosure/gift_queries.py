@@ -179,7 +179,9 @@ def _found(
                 query = query.where(VoucherLine.voucher_on == wanted.on)
             yield from session.execute(query)
     if wanted.on:
-        query = base.where(Donation.received_on == wanted.on, is_income)
+        # Named by their keys: as a condition on the join SQLite would walk every line there is.
+        came = select(Donation.id).where(Donation.org_id == org_id, Donation.received_on == wanted.on)
+        query = base.where(VoucherLine.source_id.in_(came), is_income)
         yield from session.execute(query.where(Fund.code == wanted.fund) if wanted.fund else query)
 
 
@@ -284,7 +286,8 @@ def _unnamed(session: Session, org_id: int, rows: Sequence[Any]) -> set[int]:
             )
         )
         for donation_id, fund_id, month in found:
-            places[donation_id].add((fund_id, month // 100))
+            if donation_id is not None:
+                places[donation_id].add((fund_id, month // 100))
     counts = hidden_by_year(session, org_id)
     return {gift for gift in hidden if any(counts.get(place, 0) < SMALL for place in places[gift])}
 

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from charity.db import db
 from charity.disclosure import contact_routes, gift_queries, gift_routes, queries  # noqa: F401 – pages
-from charity.disclosure.common_routes import Head, blueprint, files_of, head_of, named
+from charity.disclosure.common_routes import Head, blueprint, file_about, files_of, head_of, named
 from charity.disclosure.gift_queries import GiftFilter
 from charity.disclosure.queries import KindFigure, Movement, Standing
 from charity.donations.fund_periods import fund_periods, year_span
@@ -24,8 +24,7 @@ from charity.web.access import public
 from charity.web.cache import cached_by
 from charity.web.charts import Chart, Point, bar_chart, share_bar, waterfall
 from charity.web.context import current_org, today
-from charity.web.filters import day_long
-from charity.web.filters import month as month_text
+from charity.web.filters import day_long, months
 from charity.web.locale import language
 from charity.web.render import FileColumn, exports, render, table_rule
 
@@ -56,6 +55,7 @@ class HomePage:
     where_now: Chart | None
     agency_fen: int
     urls: dict[str, str]
+    files: tuple[tuple[str, str], ...]
 
 
 def _total(rows: list[Movement]) -> Movement:
@@ -128,7 +128,9 @@ def home() -> ResponseReturnValue:
         "verify": url_for("receipts.verify"),
         "proofs": url_for("proofs.show"),
     }
-    page = HomePage(head_of(standing), _total(rows), views, _where_now(views), agency, urls)
+    page = HomePage(
+        head_of(standing), _total(rows), views, _where_now(views), agency, urls, files_of("disclosure.funds")
+    )
     return render("disclosure/home.html", page)
 
 
@@ -139,6 +141,7 @@ class FundsPage:
     head: Head
     funds: tuple[FundView, ...]
     total: Movement
+    spendable_fen: int
     files: tuple[tuple[str, str], ...]
     balances: Chart | None
 
@@ -191,10 +194,19 @@ def funds(fmt: str) -> ResponseReturnValue:
     views, rows, _agency = _fund_views(standing)
     if fmt != "html":
         as_of = standing.last_on.isoformat() if standing.last_on else ""
-        return exports([_fund_file_row(view, as_of) for view in views], _fund_columns(), "funds", fmt)
+        return exports(
+            [_fund_file_row(view, as_of) for view in views],
+            _fund_columns(),
+            "funds",
+            fmt,
+            about=file_about(standing),
+        )
     points = [Point(v.name, v.movement.closing_fen, v.code, v.url) for v in views]
     chart = bar_chart(_("What each fund has left"), points) if any(p.fen for p in points) else None
-    page = FundsPage(head_of(standing), views, _total(rows), files_of("disclosure.funds"), chart)
+    spendable_fen = sum(view.card.spendable_fen for view in views)
+    page = FundsPage(
+        head_of(standing), views, _total(rows), spendable_fen, files_of("disclosure.funds"), chart
+    )
     return render("disclosure/funds.html", page)
 
 
@@ -247,23 +259,13 @@ class FundPage:
     is_english: bool
 
 
-def _period_text(first: int, last: int) -> str:
-    """Return one month, or the months that were merged."""
-    if first == last:
-        return month_text(first)
-    return _("%(first)s to %(last)s", first=month_text(first), last=month_text(last))
-
-
 def _period_rows(fund: Fund, standing: Standing, opening_fen: int) -> tuple[PeriodRow, ...]:
     """Return a fund's periods with what was left after each."""
     left, rows = opening_fen, []
     for figure in fund_periods(db.session(), current_org().id, fund.id, standing.year):
         left += figure.in_fen - figure.out_fen + figure.moved_fen
-        rows.append(
-            PeriodRow(
-                _period_text(figure.first, figure.last), figure.in_fen, figure.out_fen, figure.moved_fen, left
-            )
-        )
+        period = months(figure.first, figure.last)
+        rows.append(PeriodRow(period, figure.in_fen, figure.out_fen, figure.moved_fen, left))
     return tuple(rows)
 
 
@@ -288,7 +290,7 @@ def fund(code: str, fmt: str) -> ResponseReturnValue:
             FileColumn("moved_fen", _("Moved between funds and adjusted"), "money"),
             FileColumn("left_fen", _("Left"), "money"),
         )
-        return exports(periods, columns, f"fund-{code.lower()}", fmt)
+        return exports(periods, columns, f"fund-{code.lower()}", fmt, about=file_about(standing))
     by_hand = gift_queries.remainders(session, org_id, GiftFilter(fund=code), standing.year)
     page = FundPage(
         head=head_of(standing),

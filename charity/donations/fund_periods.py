@@ -78,7 +78,11 @@ def fund_periods(session: Session, org_id: int, fund_id: int, year: int) -> list
         .order_by(Balance.month)
     )
     hidden = hidden_gifts(session, org_id, first, last)
-    return merge_small([MonthFigure(*row, hidden.get((fund_id, row[0]), 0)) for row in rows])
+    figures = [
+        MonthFigure(month, in_fen, out_fen, moved_fen, payments, hidden.get((fund_id, month), 0))
+        for month, in_fen, out_fen, moved_fen, payments in rows
+    ]
+    return merge_small(figures)
 
 
 @dataclass(frozen=True, slots=True)

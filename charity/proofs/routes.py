@@ -65,7 +65,7 @@ class LineLink:
     """A line of the log and where its proof is.
 
     Attributes:
-        label: as people name it: ``2026-03 记-0007 (2)``.
+        label: as people name it: ``2026-03 记-0007, line 2``.
         url: the proof as a file.
     """
 
@@ -142,7 +142,9 @@ def link_to(ref: LineRef | None) -> LineLink | None:
     if ref is None:
         return None
     values = {"month": str(ref.month), "word": ref.word, "number": ref.number, "line": ref.line_no}
-    return LineLink(str(ref), url_for("proofs.line", **values))
+    voucher = f"{ref.month} {ref.word}-{ref.number:04d}"
+    label = _("%(voucher)s, line %(line)s", voucher=voucher, line=ref.line_no)
+    return LineLink(label, url_for("proofs.line", **values))
 
 
 def _evidence(session: Session, actor: Actor, facts: VoucherFacts) -> list[Evidence]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from charity.disclosure.gift_queries import (
     GiftFilter,
@@ -23,10 +26,15 @@ from charity.donations.service import DonorEntry
 from charity.ledger.models import Fund
 from charity.periods import Month
 from tests.books import PAPER
-from tests.receipting import Desk
+from tests.receipting import Desk, open_desk
 
 MARCH = Month(2026, 3)
 COMPANY = DonorEntry("company", name="海岱云帆纺织有限公司")
+
+
+@pytest.fixture
+def desk(session: Session, tmp_path: Path) -> Desk:
+    return open_desk(session, tmp_path)
 
 
 def hide(desk: Desk, fen: int, **values: Any) -> str:
