@@ -39,7 +39,12 @@ PER_VOUCHER = 50
 #: Pages read for one figure of a list; answers asked of the server for one figure.
 PAGES, ANSWERS = 25, 600
 
-ADDRESSES = ("/", "/disclosure/donations?month=2026-03&fund=F1")
+ADDRESSES = (
+    "/",
+    "/disclosure/donations?month=2026-03&fund=F1",
+    "/disclosure/donations?on=2026-03-15",
+    "/disclosure/donations?number=G5000",
+)
 
 
 def _environ(folder: Path) -> dict[str, str]:
