@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,6 +47,22 @@ def _fail(message: str, code: int = 1) -> NoReturn:
     """Say what is wrong on standard error and leave."""
     click.echo(message, err=True)
     raise SystemExit(code)
+
+
+def needs_database(command: Callable[..., None]) -> Callable[..., None]:
+    """Leave with a sentence where the database is not there or of another release."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        if fault := schema.unusable(db.engine):
+            _fail(
+                f"Nothing was done: {fault}. Set CHARITY_DATA or DATABASE_URL to this installation's"
+                " own, or bring the database up to date: flask db upgrade.",
+                2,
+            )
+        command(*args, **kwargs)
+
+    return run
 
 
 def _print(value: Any) -> None:
@@ -88,6 +105,7 @@ def _actor(session: Session, org: Org, username: str) -> Actor:
 @click.command("check")
 @ORG
 @JSON
+@needs_database
 def check_command(org: str, as_json: bool) -> None:
     """Derive everything again from the posted lines and name the first wrong row."""
     session = db.session()
@@ -125,6 +143,7 @@ def all_checks(data_dir: Path) -> list[ledger_checks.Check]:
 
 @click.command("orgs")
 @JSON
+@needs_database
 def orgs_command(as_json: bool) -> None:
     """List the orgs of this installation."""
     rows = [
@@ -143,6 +162,7 @@ def orgs_command(as_json: bool) -> None:
 @click.option("--fund", default="", metavar="F", help="One fund only.")
 @ORG
 @JSON
+@needs_database
 def trial_balance_command(month: str, fund: str, org: str, as_json: bool) -> None:
     """Print the trial balance of a month."""
     session = db.session()
@@ -174,6 +194,7 @@ def trial_balance_command(month: str, fund: str, org: str, as_json: bool) -> Non
 @click.command("guard")
 @ORG
 @JSON
+@needs_database
 def guard_command(org: str, as_json: bool) -> None:
     """Print what every fund and earmark can spend and has set aside."""
     session = db.session()
@@ -196,6 +217,7 @@ vouchers_group = AppGroup("vouchers", help="Vouchers by file.")
 @click.option("--signed-by", "cashier", default="", metavar="USER", help="Signs those that move money.")
 @ORG
 @JSON
+@needs_database
 def import_vouchers_command(
     path: Path, maker: str, reviewer: str, cashier: str, org: str, as_json: bool
 ) -> None:
@@ -235,6 +257,7 @@ def import_vouchers_command(
 @click.option("--as", "username", required=True, metavar="USER", help="Reads the file in and books it.")
 @ORG
 @JSON
+@needs_database
 def import_command(path: Path, dry_run: bool, username: str, org: str, as_json: bool) -> None:
     """Read in a bank, platform or donor file, judge its rows and book the gifts."""
     from charity.donations.files import import_file
@@ -264,6 +287,7 @@ def import_command(path: Path, dry_run: bool, username: str, org: str, as_json: 
 
 
 @click.command("worker")
+@needs_database
 def worker_command() -> None:
     """Carry out jobs until stopped; the one under way ends its step and goes back to the queue."""
     from charity.jobs.worker import run_worker
@@ -276,6 +300,7 @@ def worker_command() -> None:
 
 
 @click.command("reseal")
+@needs_database
 def reseal_command() -> None:
     """Seal every sensitive field under the newest key, after CHARITY_FIELD_KEY was changed."""
     from charity.db import Base

@@ -99,15 +99,26 @@ def faults(engine: Engine) -> list[str]:
         One sentence for each fault: it does not answer, it stands at another revision
         than this program, or a guard is missing, changed or switched off.
     """
+    if fault := unusable(engine):
+        return [fault]
     try:
         with engine.connect() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
-            if present != head():
-                return [f"the database is at revision {present or 'none'}, this program needs {head()}"]
             load_tables()
             return triggers.compare(connection)
     except SQLAlchemyError as error:
         return [f"the database does not answer ({type(error).__name__})"]
+
+
+def unusable(engine: Engine) -> str:
+    """Return why nothing can be read from a database, whatever its guards; empty when it can."""
+    try:
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as error:
+        return f"the database does not answer ({type(error).__name__})"
+    if present != head():
+        return f"the database is at revision {present or 'none'}, this program needs {head()}"
+    return ""
 
 
 @cache

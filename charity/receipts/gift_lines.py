@@ -51,7 +51,7 @@ class GiftPart:
     Attributes:
         line: the last line that brought it in.
         fund_code, fund_name, fund_name_en: the fund.
-        earmark_name: empty where the fund's charter is all.
+        earmark_name, earmark_name_en: empty where the fund's charter is all.
         amount_fen: what is left of it, above zero.
     """
 
@@ -60,7 +60,16 @@ class GiftPart:
     fund_name: str
     fund_name_en: str
     earmark_name: str
+    earmark_name_en: str
     amount_fen: int
+
+    def fund_in(self, language: str) -> str:
+        """Return the fund's name in a language of documents."""
+        return self.fund_name_en if language == "en" and self.fund_name_en else self.fund_name
+
+    def earmark_in(self, language: str) -> str:
+        """Return the narrower purpose in a language of documents; empty for the charter."""
+        return self.earmark_name_en if language == "en" and self.earmark_name_en else self.earmark_name
 
 
 def gift_lines(session: Session, org_id: int, donation_ids: Sequence[int]) -> dict[int, list[GiftLine]]:
@@ -132,14 +141,15 @@ def gift_parts(session: Session, org_id: int, lines: Sequence[GiftLine]) -> list
 
 def _purses(
     session: Session, org_id: int, keys: Sequence[tuple[int, int]]
-) -> Mapping[tuple[int, int], tuple[str, str, str, str]]:
-    """Return (fund, earmark) → code, name and English name of the fund, narrower purpose."""
+) -> Mapping[tuple[int, int], tuple[str, str, str, str, str]]:
+    """Return (fund, earmark) → code and names of the fund, names of the narrower purpose."""
+    purse = (Fund.code, Fund.name, Fund.name_en, Earmark.name, Earmark.name_en)
     rows = session.execute(
-        select(Fund.id, Earmark.id, Fund.code, Fund.name, Fund.name_en, Earmark.name, Earmark.is_default)
+        select(Fund.id, Earmark.id, *purse, Earmark.is_default)
         .join(Earmark, (Earmark.org_id == Fund.org_id) & (Earmark.fund_id == Fund.id))
         .where(Fund.org_id == org_id, Earmark.id.in_([earmark for _, earmark in keys]))
     )
     return {
-        (fund_id, earmark_id): (code, name, name_en, "" if is_charter else earmark)
-        for fund_id, earmark_id, code, name, name_en, earmark, is_charter in rows
+        (fund_id, earmark_id): (*names[:3], *(("", "") if is_charter else names[3:]))
+        for fund_id, earmark_id, *names, is_charter in rows
     }
