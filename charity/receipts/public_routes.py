@@ -28,7 +28,7 @@ from charity.receipts.rules import (
 from charity.web.access import public
 from charity.web.acts import status_of
 from charity.web.context import current_org, today
-from charity.web.limits import charge, client_address, give_back
+from charity.web.limits import charge, client_address, uncharge
 from charity.web.locale import language
 from charity.web.render import render
 
@@ -114,7 +114,7 @@ def _tried(number: str, look: Callable[[], T | None]) -> T | None:
     found = look()
     if found is not None:
         for name, subject, _limit in limits:
-            give_back(name=name, subject=subject, window_s=TRY_WINDOW_S)
+            uncharge(name=name, subject=subject, window_s=TRY_WINDOW_S)
     return found
 
 

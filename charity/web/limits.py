@@ -98,19 +98,13 @@ def charge(*, name: str, subject: str, limit: int, window_s: int) -> None:
         raise TooManyRequests(retry_after=window_s)
 
 
-def give_back(*, name: str, subject: str, window_s: int) -> None:
+def uncharge(*, name: str, subject: str, window_s: int) -> None:
     """Take back a try that :func:`charge` counted in this request, because it turned out right.
 
     Counting first and giving back keeps parallel tries from slipping past the limit.
     """
     at = now()
-    start = datetime.fromtimestamp(int(at.timestamp()) // window_s * window_s, UTC)
-    mine = (RateLimit.subject_hash == subject_hash(name, subject), RateLimit.window_start == start)
-    transact(
-        lambda session: session.execute(
-            update(RateLimit).where(*mine, RateLimit.count > 0).values(count=RateLimit.count - 1)
-        )
-    )
+    transact(lambda session: give_back(session, name=name, subject=subject, window_s=window_s, at=at))
 
 
 def client_address() -> str:
