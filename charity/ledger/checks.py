@@ -92,7 +92,8 @@ def _check_header(record: PostedRecord) -> list[str]:
     messages = []
     if [line.line_no for line in record.lines] != list(range(1, head["line_count"] + 1)):
         messages.append(f"has {len(lines)} lines in place of {head['line_count']}")
-    debit, credit = sum(line.debit_fen for line in lines), sum(line.credit_fen for line in lines)
+    own = [line for line in lines if not line.is_retag]
+    debit, credit = sum(line.debit_fen for line in own), sum(line.credit_fen for line in own)
     if not debit == credit == head["total_fen"]:
         sums = f"debit {format_yuan(debit)}, credit {format_yuan(credit)}"
         messages.append(f"does not balance: {sums}, total {format_yuan(head['total_fen'])}")
@@ -122,9 +123,8 @@ def _check_people(head: Any) -> list[str]:
         "cashier": head["cashier_id"],
         "poster": head["poster_id"],
     }
-    messages = [
-        f"maker and {role} are one person" for role, person in people.items() if person == head["maker_id"]
-    ]
+    makers = {head["maker_id"], *(int(maker) for maker in head["makers"].split(",") if maker.isdigit())}
+    messages = [f"maker and {role} are one person" for role, person in people.items() if person in makers]
     if head["cashier_id"] is not None and head["cashier_id"] in (head["reviewer_id"], head["poster_id"]):
         messages.append("the cashier also reviewed or posted it")
     return messages

@@ -55,7 +55,9 @@ _CHECKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "voucher_unbalanced",
-        f"(SELECT SUM(l.debit_fen) <> NEW.total_fen OR SUM(l.credit_fen) <> NEW.total_fen {_OWN})",
+        f"""(SELECT SUM(l.debit_fen) <> SUM(l.credit_fen)
+      OR SUM(CASE WHEN l.is_retag THEN 0 ELSE l.debit_fen END) <> NEW.total_fen
+      OR SUM(CASE WHEN l.is_retag THEN 0 ELSE l.credit_fen END) <> NEW.total_fen {_OWN})""",
     ),
     (
         "fund_unbalanced",
