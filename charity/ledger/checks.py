@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,10 @@ from charity import triggers
 from charity.db import sum_of
 from charity.ledger.attachments import attachment_path
 from charity.ledger.commitments import differing_fields
+from charity.ledger.findings import LIMIT as LIMIT
+from charity.ledger.findings import Check as Check
+from charity.ledger.findings import Finding as Finding
+from charity.ledger.master_checks import MASTER_CHECKS
 from charity.ledger.models import Account, Attachment, Fund, GuardRule, Period, VoucherCounter
 from charity.ledger.reading import PostedRecord, each_voucher, read_vouchers
 from charity.ledger.sealed_models import (
@@ -38,27 +41,6 @@ from charity.ledger.sealed_models import (
 )
 from charity.money import format_yuan
 from charity.periods import Month
-
-#: Findings of one check at the most; the first ones name the place.
-LIMIT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it must be.
-
-    Attributes:
-        check: name of the check.
-        where: the row, as people say it.
-        message: what differs, in English.
-    """
-
-    check: str
-    where: str
-    message: str
-
-
-Check = Callable[[Session, int], list[Finding]]
 
 
 def check_triggers(session: Session, org_id: int) -> list[Finding]:
@@ -463,6 +445,7 @@ CHECKS: Sequence[Check] = (
     check_balances,
     check_days,
     check_guards,
+    *MASTER_CHECKS,
 )
 
 

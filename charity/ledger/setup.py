@@ -29,6 +29,7 @@ from charity.ledger.models import (
     ProjectTag,
     VoucherCounter,
 )
+from charity.ledger.openings import earmark_details, fund_details, place_details, rule_details
 from charity.ledger.rules import words_of
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
@@ -122,7 +123,15 @@ def open_fund(
         )
     )
     session.flush()
-    record(session, actor=actor, act="ledger.open_fund", subject_kind="fund", subject_no=code, summary=name)
+    record(
+        session,
+        actor=actor,
+        act="ledger.open_fund",
+        subject_kind="fund",
+        subject_no=code,
+        summary=name,
+        **fund_details(fund),
+    )
     return fund
 
 
@@ -175,7 +184,13 @@ def open_earmark(
     session.add(earmark)
     session.flush()
     record(
-        session, actor=actor, act="ledger.open_earmark", subject_kind="earmark", subject_no=code, summary=name
+        session,
+        actor=actor,
+        act="ledger.open_earmark",
+        subject_kind="earmark",
+        subject_no=code,
+        summary=name,
+        **earmark_details(earmark, fund),
     )
     return earmark
 
@@ -229,6 +244,7 @@ def open_money_place(
         subject_kind="money_place",
         subject_no=code,
         summary=name,
+        **place_details(place, account),
     )
     return place
 
@@ -390,6 +406,7 @@ def write_posting_rule(session: Session, *, actor: Actor, code: str, text: str, 
         subject_kind="posting_rule",
         subject_no=code,
         summary=text,
+        **rule_details(rule),
     )
     return rule
 
