@@ -62,6 +62,15 @@ function chooseFund(line, account) {
   if (fund) fieldOf(line, "fund").value = fund;
 }
 
+/** Let the lines below that nothing is written in yet begin with this line's fund. */
+function passOn(line) {
+  const isEmpty = (other) => ["account", "debit", "credit"].every((role) => !fieldOf(other, role).value);
+  for (let next = line.nextElementSibling; next?.matches("[data-line]") && isEmpty(next); ) {
+    fieldOf(next, "fund").value = fieldOf(line, "fund").value;
+    next = next.nextElementSibling;
+  }
+}
+
 /** Say that account and fund do not go together, beside the fund. */
 function showMisfit(line, account) {
   const isMisfit = Boolean(account) && !fits(account, kindOf(line));
@@ -178,7 +187,9 @@ function start(form) {
   form.addEventListener("change", (event) => {
     isChanged = true;
     if (["account", "fund"].includes(event.target.dataset.role)) {
-      follow(event.target.closest("[data-line]"), event.target.dataset.role);
+      const line = event.target.closest("[data-line]");
+      follow(line, event.target.dataset.role);
+      passOn(line);
     } else if (event.target === input || event.target.name === "drop") {
       showFiles(form, input);
     }
