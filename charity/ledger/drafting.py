@@ -99,8 +99,7 @@ def make_draft(
 
     Args:
         actor: needs ``ledger.draft``.
-        draft: what was entered.
-        origin: where it comes from.
+        draft, origin: what was entered, and where it comes from.
         books: codes on the voucher's day, when the caller has them.
 
     Raises:

@@ -105,23 +105,7 @@ def open_fund(
     )
     session.add(fund)
     session.flush()
-    source = "charter" if kind != "agency" else "agency"
-    session.add(
-        Earmark(
-            org_id=actor.org_id,
-            id=new_id(),
-            fund_id=fund.id,
-            code=code,
-            name=name,
-            name_en=name_en,
-            text=purpose,
-            source=source,
-            document_ref=document_ref,
-            is_default=True,
-            from_on=on,
-            until_on=None,
-        )
-    )
+    session.add(_charter(fund))
     session.flush()
     record(
         session,
@@ -133,6 +117,24 @@ def open_fund(
         **fund_details(fund),
     )
     return fund
+
+
+def _charter(fund: Fund) -> Earmark:
+    """Return the default earmark of a fund: its charter."""
+    return Earmark(
+        org_id=fund.org_id,
+        id=new_id(),
+        fund_id=fund.id,
+        code=fund.code,
+        name=fund.name,
+        name_en=fund.name_en,
+        text=fund.purpose,
+        source="charter" if fund.kind != "agency" else "agency",
+        document_ref=fund.document_ref,
+        is_default=True,
+        from_on=fund.opened_on,
+        until_on=None,
+    )
 
 
 def open_earmark(

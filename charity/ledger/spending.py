@@ -261,8 +261,7 @@ def place_hold(
         fund, earmark: codes; an empty earmark means the fund's charter.
         amount_fen: more than zero.
         subject: code of what it is for; never a person's name.
-        on: business date.
-        idempotency_key: the same key gives the same hold.
+        on, idempotency_key: business date; the same key gives the same hold.
         ask_on: day on which somebody is asked whether it still stands.
 
     Raises:
