@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity import schema
-from charity.db import Actor, db, transact
+from charity.db import Actor, begin_snapshot, db, transact
 from charity.disclosure import checks as public_checks
 from charity.donations import checks as gift_checks
 from charity.errors import Problem, Refused
@@ -80,7 +81,14 @@ def _refused(refused: Refused, as_json: bool) -> NoReturn:
     if as_json:
         _print({"problems": _problems(refused.problems)})
         raise SystemExit(1)
-    _fail("\n".join(f"{p.where + ': ' if p.where else ''}{p.sentence()}" for p in refused.problems))
+    _fail("\n".join(_line_of(problem) for problem in refused.problems))
+
+
+def _line_of(problem: Problem) -> str:
+    """Return a problem as one line, its place in front unless the sentence names it."""
+    sentence = problem.sentence()
+    is_named = problem.where.lower() in sentence.lower()
+    return sentence if is_named else f"{problem.where}: {sentence}"
 
 
 def _org(session: Session, code: str) -> Org:
@@ -116,9 +124,11 @@ def check_command(org: str, as_json: bool) -> None:
     ]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
     for row in orgs:
-        for check in all_checks(settings.data_dir):
+        org_id, code = row.id, row.code
+        for check in all_checks(settings.data_dir, current_app.config["CLOCK"]()):
             if check is not ledger_checks.check_triggers:
-                found += [(row.code, finding) for finding in check(session, row.id)]
+                begin_snapshot(session)
+                found += [(code, finding) for finding in check(session, org_id)]
     if as_json:
         _print({"ok": not found, "findings": [{"org": code, **asdict(finding)} for code, finding in found]})
     else:
@@ -129,12 +139,17 @@ def check_command(org: str, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def all_checks(data_dir: Path) -> list[ledger_checks.Check]:
-    """Return the checks of every feature, the ledger's first."""
+def all_checks(data_dir: Path, now: datetime | None = None) -> list[ledger_checks.Check]:
+    """Return the checks of every feature, the ledger's first.
+
+    Args:
+        data_dir: the data folder.
+        now: the present instant; None: that of the newest posting stands for it.
+    """
     return [
         *ledger_checks.CHECKS,
         ledger_checks.attachment_check(data_dir),
-        *proof_checks.checks(data_dir),
+        *proof_checks.checks(data_dir, now),
         *gift_checks.CHECKS,
         *receipt_checks.checks(data_dir),
         *public_checks.CHECKS,

@@ -203,6 +203,17 @@ def begin_write(session: Session) -> None:
     session.connection(execution_options={"is_write": True})
 
 
+def begin_snapshot(session: Session) -> None:
+    """End the session's transaction; the next one reads one state of the books throughout.
+
+    On SQLite every reading transaction does; PostgreSQL would show each statement what
+    others have committed meanwhile, and sums would seem to disagree beside a running server.
+    """
+    session.rollback()
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 @contextmanager
 def unit_of_work(session: Session | None = None) -> Iterator[Session]:
     """Open one writing transaction; commit at the end, roll back on any error.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -96,30 +97,39 @@ _PAYABLES = ("2201", "2202", "2203", "2204", "2206", "2209", "2301")
 _GUARD_SOURCE = "慈善法 (2023) art. 54; ledger law 5"
 
 
+def chart_accounts() -> dict[str, dict[str, Any]]:
+    """Return code → columns of every account of the 2026 chart, as its file has them.
+
+    Left out are its key and the last day, which an org's books may set.
+    """
+    with (ROOT / "ledger" / "data" / "chart_2026.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    parents = {r["code"] for r in rows if r["restricted"] == "split" or r["code"] == "1421"}
+    return {
+        row["code"]: {
+            "chart": CHART,
+            "code": row["code"],
+            "name_zh": row["name_zh"],
+            "name_en": row["name_en"],
+            "kind": row["type"],
+            "normal_side": row["normal_side"],
+            "restriction": row["restricted"],
+            "statement_line": row["statement_line"],
+            "is_postable": row["code"] not in parents,
+            "is_money": row["code"][:4] in _MONEY,
+            "from_on": CHART_FROM,
+        }
+        for row in rows
+    }
+
+
 def install_chart(session: Session) -> None:
     """Install the 2026 chart, the cash-flow items and the guards; what is there stays."""
     if session.scalar(select(Account.id).where(Account.chart == CHART).limit(1)) is not None:
         return
-    with (ROOT / "ledger" / "data" / "chart_2026.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    parents = {r["code"] for r in rows if r["restricted"] == "split" or r["code"] == "1421"}
-    accounts = {}
-    for row in rows:
-        accounts[row["code"]] = Account(
-            id=new_id(),
-            chart=CHART,
-            code=row["code"],
-            name_zh=row["name_zh"],
-            name_en=row["name_en"],
-            kind=row["type"],
-            normal_side=row["normal_side"],
-            restriction=row["restricted"],
-            statement_line=row["statement_line"],
-            is_postable=row["code"] not in parents,
-            is_money=row["code"][:4] in _MONEY,
-            from_on=CHART_FROM,
-            until_on=None,
-        )
+    accounts = {
+        code: Account(id=new_id(), until_on=None, **values) for code, values in chart_accounts().items()
+    }
     session.add_all(accounts.values())
     session.flush()
     _install_items(session)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,10 @@ from charity import triggers
 from charity.db import sum_of
 from charity.ledger.attachments import attachment_path
 from charity.ledger.commitments import differing_fields
+from charity.ledger.findings import LIMIT as LIMIT
+from charity.ledger.findings import Check as Check
+from charity.ledger.findings import Finding as Finding
+from charity.ledger.master_checks import MASTER_CHECKS
 from charity.ledger.models import Account, Attachment, Fund, GuardRule, Period, VoucherCounter
 from charity.ledger.reading import PostedRecord, each_voucher, read_vouchers
 from charity.ledger.sealed_models import (
@@ -38,27 +41,6 @@ from charity.ledger.sealed_models import (
 )
 from charity.money import format_yuan
 from charity.periods import Month
-
-#: Findings of one check at the most; the first ones name the place.
-LIMIT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it must be.
-
-    Attributes:
-        check: name of the check.
-        where: the row, as people say it.
-        message: what differs, in English.
-    """
-
-    check: str
-    where: str
-    message: str
-
-
-Check = Callable[[Session, int], list[Finding]]
 
 
 def check_triggers(session: Session, org_id: int) -> list[Finding]:
@@ -92,7 +74,8 @@ def _check_header(record: PostedRecord) -> list[str]:
     messages = []
     if [line.line_no for line in record.lines] != list(range(1, head["line_count"] + 1)):
         messages.append(f"has {len(lines)} lines in place of {head['line_count']}")
-    debit, credit = sum(line.debit_fen for line in lines), sum(line.credit_fen for line in lines)
+    own = [line for line in lines if not line.is_retag]
+    debit, credit = sum(line.debit_fen for line in own), sum(line.credit_fen for line in own)
     if not debit == credit == head["total_fen"]:
         sums = f"debit {format_yuan(debit)}, credit {format_yuan(credit)}"
         messages.append(f"does not balance: {sums}, total {format_yuan(head['total_fen'])}")
@@ -122,9 +105,8 @@ def _check_people(head: Any) -> list[str]:
         "cashier": head["cashier_id"],
         "poster": head["poster_id"],
     }
-    messages = [
-        f"maker and {role} are one person" for role, person in people.items() if person == head["maker_id"]
-    ]
+    makers = {head["maker_id"], *(int(maker) for maker in head["makers"].split(",") if maker.isdigit())}
+    messages = [f"maker and {role} are one person" for role, person in people.items() if person in makers]
     if head["cashier_id"] is not None and head["cashier_id"] in (head["reviewer_id"], head["poster_id"]):
         messages.append("the cashier also reviewed or posted it")
     return messages
@@ -463,6 +445,7 @@ CHECKS: Sequence[Check] = (
     check_balances,
     check_days,
     check_guards,
+    *MASTER_CHECKS,
 )
 
 

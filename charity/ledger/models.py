@@ -415,7 +415,7 @@ class Draft(Base):
     attachments: Mapped[list[str]] = mapped_column(JSON, default=list)
     #: Whether the cashier has to sign: it has money lines.
     has_money: Mapped[bool] = mapped_column(Boolean, default=False)
-    #: Sum of debits, in fen.
+    #: Sum of debits in fen, re-tags left out.
     total_fen: Mapped[int] = mapped_column(default=0)
     #: Voucher it reverses in full, or corrects in part.
     reverses_id: Mapped[int | None]
@@ -435,8 +435,10 @@ class Draft(Base):
     hold_id: Mapped[int | None]
     #: Incident declared with it (a correction of fact that general money cannot bear).
     incident_reason: Mapped[str] = mapped_column(Text, default="")
-    #: Who did which step, and when.
+    #: Who did which step, and when; the maker is whoever wrote it last.
     maker_id: Mapped[int]
+    #: Everybody who wrote or changed it, in the order of their last change; the maker last.
+    makers: Mapped[list[int]] = mapped_column(JSON, default=list)
     made_at: Mapped[datetime]
     reviewer_id: Mapped[int | None]
     reviewed_at: Mapped[datetime | None]

@@ -8,6 +8,8 @@ back into a sentence. The app role may not write what these triggers write.
 
 from __future__ import annotations
 
+from charity.ledger.master_guards import MASTER_TRIGGERS
+from charity.ledger.trigger_texts import postgresql_trigger, sqlite_trigger, table_trigger
 from charity.triggers import Trigger, append_only, register
 
 #: Lines of the voucher being sealed, with what they name.
@@ -53,7 +55,9 @@ _CHECKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "voucher_unbalanced",
-        f"(SELECT SUM(l.debit_fen) <> NEW.total_fen OR SUM(l.credit_fen) <> NEW.total_fen {_OWN})",
+        f"""(SELECT SUM(l.debit_fen) <> SUM(l.credit_fen)
+      OR SUM(CASE WHEN l.is_retag THEN 0 ELSE l.debit_fen END) <> NEW.total_fen
+      OR SUM(CASE WHEN l.is_retag THEN 0 ELSE l.credit_fen END) <> NEW.total_fen {_OWN})""",
     ),
     (
         "fund_unbalanced",
@@ -195,79 +199,6 @@ _PROJECTIONS: tuple[str, ...] = (
       AND ledger_fund_guard.earmark_id = d.earmark_id AND d.delta_fen <> 0""",
 )
 
-_SQLITE_PARTS = {
-    # Without statistics SQLite would walk the whole org along an index that happens to
-    # have the order of a GROUP BY; a unary plus keeps it on the lines of the voucher.
-    "+": "+",
-    "month_of_date": "CAST(strftime('%Y%m', NEW.voucher_on) AS INTEGER)",
-    "year_13": "CAST(strftime('%Y', NEW.voucher_on) AS INTEGER) * 100 + 13",
-    "is_last_day": "strftime('%m-%d', NEW.voucher_on) = '12-31'",
-    "false": "0",
-}
-_POSTGRESQL_PARTS = {
-    "+": "",
-    "month_of_date": "CAST(to_char(NEW.voucher_on, 'YYYYMM') AS integer)",
-    "year_13": "CAST(to_char(NEW.voucher_on, 'YYYY') AS integer) * 100 + 13",
-    "is_last_day": "to_char(NEW.voucher_on, 'MM-DD') = '12-31'",
-    "false": "false",
-}
-
-
-def _fill(text: str, parts: dict[str, str]) -> str:
-    """Return a fragment with the parts of one database put in."""
-    for name, value in parts.items():
-        text = text.replace("{" + name + "}", value)
-    return text
-
-
-def _sqlite_trigger(name: str, event: str, table: str, checks: list[tuple[str, str]], acts: list[str]) -> str:
-    """Return one SQLite trigger: refusals first, then statements."""
-    body = [
-        f"SELECT RAISE(ABORT, 'ledger: {code}') WHERE {_fill(when, _SQLITE_PARTS)};" for code, when in checks
-    ]
-    body += [_fill(act, _SQLITE_PARTS) + ";" for act in acts]
-    return f"CREATE TRIGGER {name} {event} ON {table} BEGIN\n" + "\n".join(body) + "\nEND;\n"
-
-
-def _postgresql_trigger(
-    name: str,
-    event: str,
-    table: str,
-    checks: list[tuple[str, str]],
-    acts: list[str],
-    result: str = "NEW",
-    first: list[str] | None = None,
-) -> str:
-    """Return one PostgreSQL function with the owner's rights and its trigger."""
-    body = [f"  {act};" for act in first or ()]
-    body += [
-        f"  IF {_fill(when, _POSTGRESQL_PARTS)} THEN RAISE EXCEPTION 'ledger: {code}'; END IF;"
-        for code, when in checks
-    ]
-    body += ["  " + _fill(act, _POSTGRESQL_PARTS) + ";" for act in acts]
-    lines = "\n".join(body)
-    return f"""
-CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $$
-BEGIN
-{lines}
-  RETURN {result};
-END $$;
-CREATE TRIGGER {name} {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}();
-"""
-
-
-def _trigger(name: str, event: str, table: str, checks: list[tuple[str, str]], acts: list[str]) -> Trigger:
-    """Return a trigger whose text is the same on both databases but for small parts."""
-    result = "OLD" if "DELETE" in event else "NEW"
-    return Trigger(
-        name,
-        table,
-        _sqlite_trigger(name, event, table, checks, acts),
-        _postgresql_trigger(name, event, table, checks, acts, result),
-    )
-
-
 _LOCK_GUARDS = """PERFORM 1 FROM ledger_fund_guard g WHERE g.org_id = NEW.org_id
     AND (g.fund_id, g.earmark_id) IN (SELECT l.fund_id, l.earmark_id FROM ledger_voucher_line l
       WHERE l.org_id = NEW.org_id AND l.voucher_id = NEW.id)
@@ -280,8 +211,8 @@ _LOCK_TARGET = """PERFORM 1 FROM ledger_voucher v WHERE v.org_id = NEW.org_id
 _SEAL = Trigger(
     "ledger_voucher_seal",
     "ledger_voucher",
-    _sqlite_trigger("ledger_voucher_seal", "BEFORE INSERT", "ledger_voucher", list(_CHECKS), []),
-    _postgresql_trigger(
+    sqlite_trigger("ledger_voucher_seal", "BEFORE INSERT", "ledger_voucher", list(_CHECKS), []),
+    postgresql_trigger(
         "ledger_voucher_seal",
         "BEFORE INSERT",
         "ledger_voucher",
@@ -293,8 +224,8 @@ _SEAL = Trigger(
 _PROJECT = Trigger(
     "ledger_voucher_project",
     "ledger_voucher",
-    _sqlite_trigger("ledger_voucher_project", "AFTER INSERT", "ledger_voucher", [], list(_PROJECTIONS)),
-    _postgresql_trigger(
+    sqlite_trigger("ledger_voucher_project", "AFTER INSERT", "ledger_voucher", [], list(_PROJECTIONS)),
+    postgresql_trigger(
         "ledger_voucher_project",
         "AFTER INSERT",
         "ledger_voucher",
@@ -314,8 +245,8 @@ _LINE_CHECKS = [
 _LINE = Trigger(
     "ledger_voucher_line_seal",
     "ledger_voucher_line",
-    _sqlite_trigger("ledger_voucher_line_seal", "BEFORE INSERT", "ledger_voucher_line", _LINE_CHECKS, []),
-    _postgresql_trigger(
+    sqlite_trigger("ledger_voucher_line_seal", "BEFORE INSERT", "ledger_voucher_line", _LINE_CHECKS, []),
+    postgresql_trigger(
         "ledger_voucher_line_seal",
         "BEFORE INSERT",
         "ledger_voucher_line",
@@ -348,8 +279,6 @@ _COVER = [
     """UPDATE ledger_fund_guard SET incident_id = NULL
     WHERE org_id = NEW.org_id AND incident_id = NEW.incident_id""",
 ]
-_SQLITE_PARTS["true"] = "1"
-_POSTGRESQL_PARTS["true"] = "true"
 
 _PERIOD_OPEN = """INSERT INTO ledger_fund_month (org_id, fund_id, earmark_id, month, available_fen, is_frozen)
     SELECT m.org_id, m.fund_id, m.earmark_id, NEW.month, m.available_fen, m.is_frozen
@@ -373,7 +302,7 @@ TRIGGERS: list[Trigger] = [
     _LINE,
     _SEAL,
     _PROJECT,
-    _trigger(
+    table_trigger(
         "ledger_hold_event_check",
         "BEFORE INSERT",
         "ledger_hold_event",
@@ -398,9 +327,9 @@ TRIGGERS: list[Trigger] = [
         ],
         [],
     ),
-    _trigger("ledger_hold_event_guard", "AFTER INSERT", "ledger_hold_event", [], [_HOLD_GUARD]),
-    _trigger("ledger_incident_freeze", "AFTER INSERT", "ledger_incident", [], _INCIDENT_FREEZE),
-    _trigger(
+    table_trigger("ledger_hold_event_guard", "AFTER INSERT", "ledger_hold_event", [], [_HOLD_GUARD]),
+    table_trigger("ledger_incident_freeze", "AFTER INSERT", "ledger_incident", [], _INCIDENT_FREEZE),
+    table_trigger(
         "ledger_incident_cover_check",
         "BEFORE INSERT",
         "ledger_incident_cover",
@@ -413,9 +342,9 @@ TRIGGERS: list[Trigger] = [
         ],
         [],
     ),
-    _trigger("ledger_incident_cover_end", "AFTER INSERT", "ledger_incident_cover", [], _COVER),
-    _trigger("ledger_period_opened", "AFTER INSERT", "ledger_period", [], [_PERIOD_OPEN]),
-    _trigger(
+    table_trigger("ledger_incident_cover_end", "AFTER INSERT", "ledger_incident_cover", [], _COVER),
+    table_trigger("ledger_period_opened", "AFTER INSERT", "ledger_period", [], [_PERIOD_OPEN]),
+    table_trigger(
         "ledger_period_insert",
         "BEFORE INSERT",
         "ledger_period",
@@ -428,7 +357,7 @@ TRIGGERS: list[Trigger] = [
         ],
         [],
     ),
-    _trigger(
+    table_trigger(
         "ledger_period_change",
         "BEFORE UPDATE",
         "ledger_period",
@@ -440,8 +369,8 @@ TRIGGERS: list[Trigger] = [
         ],
         [],
     ),
-    _trigger("ledger_period_delete", "BEFORE DELETE", "ledger_period", [("period_closed", "1 = 1")], []),
-    _trigger(
+    table_trigger("ledger_period_delete", "BEFORE DELETE", "ledger_period", [("period_closed", "1 = 1")], []),
+    table_trigger(
         "ledger_voucher_counter_insert",
         "BEFORE INSERT",
         "ledger_voucher_counter",
@@ -456,7 +385,7 @@ TRIGGERS: list[Trigger] = [
         ],
         [],
     ),
-    _trigger(
+    table_trigger(
         "ledger_voucher_counter_change",
         "BEFORE UPDATE",
         "ledger_voucher_counter",
@@ -470,7 +399,7 @@ TRIGGERS: list[Trigger] = [
         ],
         [],
     ),
-    _trigger(
+    table_trigger(
         "ledger_voucher_counter_delete",
         "BEFORE DELETE",
         "ledger_voucher_counter",
@@ -488,4 +417,4 @@ TRIGGERS: list[Trigger] = [
     append_only("ledger_balance_assertion", ["org_id", "id"]),
 ]
 
-register(TRIGGERS)
+register([*TRIGGERS, *MASTER_TRIGGERS])

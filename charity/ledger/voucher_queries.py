@@ -15,6 +15,7 @@ from charity.ledger.draft_queries import AttachmentView, attachment_views, like
 from charity.ledger.lookup import key_of
 from charity.ledger.models import Account, Fund
 from charity.ledger.naming import BookNames
+from charity.ledger.people import rule_reviews
 from charity.ledger.reading import PostedRecord, read_voucher, read_vouchers
 from charity.ledger.sealed_models import Voucher, VoucherLine
 from charity.ledger.sheets import Sheet, voucher_sheet
@@ -261,7 +262,7 @@ class VoucherView:
     @property
     def people(self) -> tuple[int | None, ...]:
         """Return the logins that signed."""
-        return tuple(signature.user_id for signature in self.sheet.signatures)
+        return self.sheet.people
 
 
 def voucher_view(session: Session, org_id: int, voucher_id: int, names: BookNames) -> VoucherView:
@@ -277,9 +278,10 @@ def voucher_view(session: Session, org_id: int, voucher_id: int, names: BookName
         for line in record.lines
         if line.value.source_kind and line.value.source_id is not None
     )
+    rules = rule_reviews(session, org_id, [header["posting_rule_id"]])
     return VoucherView(
         header=header,
-        sheet=voucher_sheet(record, names),
+        sheet=voucher_sheet(record, names, rules.get(header["posting_rule_id"] or 0)),
         relatives=tuple(_relatives(session, org_id, header)),
         attachments=attachment_views(session, org_id, record.attachments),
         late_count=len(record.attachments) - header["attachment_count"],

@@ -79,6 +79,8 @@ class Draft:
     reviewer: int | None = None
     cashier: int | None = None
     hold: int | None = None
+    #: Whoever wrote it before its maker.
+    earlier: frozenset[int] = frozenset()
     reverses: int | None = None
     corrects: int | None = None
 
@@ -163,6 +165,8 @@ class Model:
             return codes
         if act == "submit" and (codes := self._submit_codes(draft)):
             return codes
+        if act in ("review", "sign") and (codes := self._money_codes(draft)):
+            return codes
         draft.state = STEPS[draft.state, act][0]
         if act == "review":
             draft.reviewer = who[0]
@@ -181,6 +185,8 @@ class Model:
             return {"permission_missing"}
         name = {"review": "reviewer", "sign": "cashier", "post": "poster"}.get(act, "")
         codes = {f"{other}_is_{name}" for other in others if getattr(draft, other) == who[0]}
+        if "maker" in others and who[0] in draft.earlier:
+            codes.add(f"maker_is_{name}")
         if act == "recall" and draft.maker != who[0]:
             codes.add("only_maker_recalls")
         if act == "sign" and not draft.has_money:
@@ -191,8 +197,26 @@ class Model:
 
     def _submit_codes(self, draft: Draft) -> set[str]:
         codes = set() if draft.lines else {"voucher_too_short"}
-        if not self.is_open.get(draft.month, False):
+        if draft.month not in self.is_open:
             codes.add("period_not_open")
+        elif not self.is_open[draft.month]:
+            codes |= {"period_closed", "period_all_closed"}
+        return codes
+
+    def _money_codes(self, draft: Draft) -> set[str]:
+        """Return whether a draft takes what is not there now, whatever else waits."""
+        trial = copy.deepcopy(self)
+        if draft.hold is not None and draft.hold in trial.ended:
+            return {"hold_ended"} if any(fen < 0 for fen in trial._book(draft.lines).values()) else set()
+        if draft.hold is not None:
+            purse, fen = trial.holds[draft.hold]
+            trial.available[purse] += fen
+        codes: set[str] = set()
+        for purse, delta in trial._book(draft.lines).items():
+            trial.available[purse] += delta
+            trial.moved.setdefault(draft.month, Counter())[purse] += delta
+            if delta < 0 and trial._is_short(purse, draft.month):
+                codes |= OVERDRAWN
         return codes
 
     # -- posting
@@ -345,4 +369,4 @@ def scaled(lines: Sequence[Line], fen: int) -> tuple[Line, ...]:
 
 def edited(draft: Draft, lines: tuple[Line, ...], maker: int) -> Draft:
     """Return a draft whose contents somebody has replaced."""
-    return replace(draft, lines=lines, maker=maker)
+    return replace(draft, lines=lines, maker=maker, earlier=draft.earlier | {draft.maker})

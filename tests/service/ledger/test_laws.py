@@ -90,7 +90,8 @@ def test_a_receipt_voucher_into_a_closed_month_is_refused_whatever_its_word(sess
     draft_id = ledger.draft(read_journal(gift("2026-03-09", "10", "GEN"))[0])
     with pytest.raises(Refused) as caught:
         ledger.approve(draft_id)
-    assert caught.value.codes == ["period_not_open"]
+    assert caught.value.codes == ["period_closed"]
+    assert "2026-04" in str(caught.value.problems[0].params["next"])
 
 
 def _gift_of_march_was_ten_times_too_large(ledger: Ledger) -> int:
@@ -305,7 +306,7 @@ def test_a_hold_pays_with_less_than_was_set_aside(ledger: Ledger) -> None:
     assert ledger.guard()["F1"] == ("0.00", "1,000.00")
     assert refused(ledger, aid("2026-03-02", "900", "F1")) == ["fund_overdrawn"]
     ledger.session.rollback()
-    for row in ledger.session.scalars(select(Draft).where(Draft.state == "signed")):
+    for row in ledger.session.scalars(select(Draft).where(Draft.state == "submitted")):
         ledger.act(drafting.return_draft, "reviewer", draft_id=row.id, reason="改用预留款")
         ledger.act(drafting.discard_draft, "maker", draft_id=row.id, reason="改用预留款", on=date(2026, 3, 2))
     ledger.post(aid("2026-03-02", "900", "F1"), hold_id=hold_id)
@@ -432,14 +433,16 @@ def test_a_rule_made_draft_counts_as_reviewed_but_never_as_signed(ledger: Ledger
 
 def test_posting_takes_part_of_a_batch_never(ledger: Ledger) -> None:
     good, bad = read_journal(gift("2026-03-01", "10", "F1") + "\n\n" + aid("2026-03-02", "10.01", "F1"))
+    ledger.post(gift("2026-02-01", "10.01", "F1"))
     ids = [ledger.draft(good), ledger.draft(bad)]
     ledger.approve(*ids)
+    ledger.hold("F1", "10.01")
     with pytest.raises(Refused) as caught:
         ledger.post_drafts(*ids)
     assert caught.value.codes == ["fund_overdrawn"]
     ledger.session.rollback()
-    assert ledger.session.scalars(select(Voucher.id)).all() == []
-    assert ledger.guard() == {}
+    assert len(ledger.session.scalars(select(Voucher.id)).all()) == 1
+    assert ledger.guard() == {"F1": ("0.00", "10.01")}
 
 
 def test_a_batch_has_a_limit(ledger: Ledger) -> None:
