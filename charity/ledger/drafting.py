@@ -21,7 +21,7 @@ from charity.ids import new_id
 from charity.ledger import states
 from charity.ledger.books import load_books
 from charity.ledger.completion_rules import complete
-from charity.ledger.models import Attachment, Draft, Period
+from charity.ledger.models import Attachment, Draft, Period, PostingRule
 from charity.ledger.rules import (
     Books,
     DraftLine,
@@ -43,6 +43,10 @@ PROBLEMS = register(
             "This request was already made with other contents; reload the page and start anew."
         ),
         "period_not_open": N_("Month %(month)s is not open for vouchers; date it into an open month."),
+        "rule_not_approved": N_(
+            "The rule that made this draft is not approved by two people, or not yet in force on %(on)s; "
+            "have it approved, or let a person review the draft."
+        ),
         "reason_missing": N_("Give a reason; it is kept in the operation log."),
         "attachment_unknown": N_("An attachment of this voucher is not in the store; attach the file again."),
     }
@@ -114,7 +118,7 @@ def make_draft(
 
     Raises:
         Refused: ``permission_missing``, ``key_reused``, ``word_derived``, ``attachment_unknown``
-            and, for a rule's draft, every problem of :func:`submit_drafts`.
+            and, for a rule's draft, ``rule_not_approved`` and every problem of :func:`submit_drafts`.
     """
     refuse_if(_check_permission(actor, "ledger.draft"))
     given = origin or DraftOrigin()
@@ -146,7 +150,7 @@ def make_draft(
     )
     _fill(row, whole, codes)
     if given.posting_rule_id is not None:
-        refuse_if(_check_sound(session, whole, codes, actor.org_id))
+        refuse_if(_check_rule(session, row) + _check_sound(session, whole, codes, actor.org_id))
         row.state = "reviewed"
     session.add(row)
     session.flush()
@@ -217,6 +221,13 @@ def _check_stored(session: Session, org_id: int, attachments: Sequence[str]) -> 
         select(Attachment.sha256).where(Attachment.org_id == org_id, Attachment.sha256.in_(attachments))
     ).all()
     return [] if set(found) == set(attachments) else [Problem("attachment_unknown", where="attachments")]
+
+
+def _check_rule(session: Session, row: Draft) -> list[Problem]:
+    """Return whether a draft's rule may not stand in for a reviewer (财会〔2024〕11号 art. 17)."""
+    rule = session.get(PostingRule, (row.org_id, row.posting_rule_id))
+    is_approved = rule is not None and rule.approved_at is not None and rule.from_on <= row.voucher_on
+    return [] if is_approved else [Problem("rule_not_approved", {"on": row.voucher_on})]
 
 
 def _check_sound(session: Session, draft: DraftVoucher, books: Books, org_id: int) -> list[Problem]:

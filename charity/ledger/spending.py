@@ -44,7 +44,14 @@ PROBLEMS = register(
         "hold_amount": N_("A hold is for more than zero."),
         "hold_unknown": N_("There is no such hold in these books."),
         "hold_ended": N_("This hold was settled or released already."),
-        "hold_too_small": N_("The hold is %(held)s, the voucher takes %(needed)s."),
+        "hold_too_small": N_(
+            "%(held)s is held for this payment, the voucher takes %(needed)s from %(fund)s (%(earmark)s). "
+            "Pay less, or release the hold and place a larger one."
+        ),
+        "hold_not_paid": N_(
+            "This voucher takes no money from %(fund)s (%(earmark)s), for which the hold was placed. "
+            "Name the hold of this payment, or none."
+        ),
     }
 )
 register_acts(
@@ -105,17 +112,19 @@ def check_spending(
     """Return the first overdraft that posting these vouchers in order would make.
 
     Args:
-        items: (draft, change per fund and earmark in fen, hold it settles).
+        items: (draft, change per fund and earmark in fen, hold it settles). A hold is settled by
+            a voucher that takes its money from the same purse, at most what was held.
     """
     keys = sorted({key for _, deltas, _ in items for key in deltas})
-    if not keys:
+    if not keys and all(hold_id is None for _, _, hold_id in items):
         return []
     purses = _Purses(session, org_id, keys)
     for draft, deltas, hold_id in items:
-        released = _held(session, org_id, hold_id) if hold_id is not None else {}
-        for key, fen in released.items():
-            if key in purses.now:
-                purses.now[key] += fen
+        if hold_id is not None:
+            key, fen = _held(session, org_id, hold_id)
+            if problems := _check_settles(key, fen, deltas.get(key, 0)):
+                return problems
+            purses.now[key] += fen
         for key, delta in deltas.items():
             is_correction = draft.kind == "correction"
             if key in purses.frozen and delta < 0 and not is_correction:
@@ -124,6 +133,17 @@ def check_spending(
             short = purses.spend(key, delta, draft.month.code, is_correction)
             if short is not None:
                 return [_overdrawn(draft, key, before, delta, short)]
+    return []
+
+
+def _check_settles(key: Key, held_fen: int, delta_fen: int) -> list[Problem]:
+    """Return why a voucher does not pay what was set aside: from this purse, and no more than was held."""
+    purse = {"fund": key[0], "earmark": key[1]}
+    if delta_fen >= 0:
+        return [Problem("hold_not_paid", purse)]
+    if -delta_fen > held_fen:
+        amounts = {"held": format_yuan(held_fen), "needed": format_yuan(-delta_fen)}
+        return [Problem("hold_too_small", {**purse, **amounts})]
     return []
 
 
@@ -136,8 +156,8 @@ def _overdrawn(draft: DraftVoucher, key: Key, before: int, delta: int, short: tu
     return Problem("fund_overdrawn_later", {**values, "month": Month.from_code(short[0])})
 
 
-def _held(session: Session, org_id: int, hold_id: int) -> dict[Key, int]:
-    """Return what an open hold gives back when it is settled, by fund and earmark codes."""
+def _held(session: Session, org_id: int, hold_id: int) -> tuple[Key, int]:
+    """Return the purse of an open hold, by fund and earmark codes, and what it sets aside."""
     row = session.execute(
         select(Fund.code, Earmark.code, Hold.amount_fen)
         .join(Fund, (Fund.org_id == Hold.org_id) & (Fund.id == Hold.fund_id))
@@ -148,7 +168,7 @@ def _held(session: Session, org_id: int, hold_id: int) -> dict[Key, int]:
         raise refuse("hold_unknown")
     if session.get(HoldEvent, (org_id, hold_id, 2)) is not None:
         raise refuse("hold_ended")
-    return {(row[0], row[1]): row[2]}
+    return (row[0], row[1]), row[2]
 
 
 def place_hold(
@@ -186,13 +206,13 @@ def place_hold(
     repeat = idempotency_key or f"hold-{new_id()}"
     known = session.scalar(select(Hold).where(Hold.org_id == actor.org_id, Hold.idempotency_key == repeat))
     if known is not None:
-        if (known.fund_id, known.amount_fen) != (info.id, amount_fen):
-            raise refuse("key_reused")
-        return known.id
+        return _same_hold(known, (info.id, earmark_id, amount_fen, subject))
     refuse_if(_check_hold(session, actor.org_id, key, amount_fen, on))
     hold_id = new_id()
     values = {
-        "id": hold_id, "fund_id": info.id, "earmark_id": earmark_id,
+        "id": hold_id,
+        "fund_id": info.id,
+        "earmark_id": earmark_id,
         "amount_fen": amount_fen,
         "placed_on": on,
         "ask_on": ask_on,
@@ -210,6 +230,13 @@ def place_hold(
         amount_fen=amount_fen,
     )
     return hold_id
+
+
+def _same_hold(known: Hold, asked: tuple[int, int, int, str]) -> int:
+    """Return the hold a key was given for, or refuse the key: another purse, amount or subject."""
+    if (known.fund_id, known.earmark_id, known.amount_fen, known.subject) != asked:
+        raise refuse("key_reused")
+    return known.id
 
 
 def _insert_hold(session: Session, actor: Actor, values: dict[str, Any]) -> None:
@@ -293,7 +320,7 @@ def release_hold(session: Session, *, actor: Actor, hold_id: int, reason: str) -
         raise refuse("permission_missing", permission="ledger.hold")
     if not reason.strip():
         raise refuse("reason_missing", "reason")
-    (key, fen), *_ = _held(session, actor.org_id, hold_id).items()
+    key, fen = _held(session, actor.org_id, hold_id)
     _event(session, actor, hold_id, 2, "released", reason=reason.strip()[:200])
     record(
         session,
