@@ -96,10 +96,11 @@ def check_command(org: str, as_json: bool) -> None:
     found = [
         ("*", ledger_checks.Finding("triggers", "database", fault)) for fault in schema.faults(db.engine)
     ]
+    found += [("*", finding) for check in ledger_checks.SHARED for finding in check(session, 0)]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
     for row in orgs:
         for check in all_checks(settings.data_dir):
-            if check is not ledger_checks.check_triggers:
+            if check not in (ledger_checks.check_triggers, *ledger_checks.SHARED):
                 found += [(row.code, finding) for finding in check(session, row.id)]
     if as_json:
         _print({"ok": not found, "findings": [{"org": code, **asdict(finding)} for code, finding in found]})
