@@ -122,11 +122,12 @@ def check_command(org: str, as_json: bool) -> None:
     found = [
         ("*", ledger_checks.Finding("triggers", "database", fault)) for fault in schema.faults(db.engine)
     ]
+    found += [("*", finding) for check in ledger_checks.SHARED for finding in check(session, 0)]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
     for row in orgs:
         org_id, code = row.id, row.code
         for check in all_checks(settings.data_dir, current_app.config["CLOCK"]()):
-            if check is not ledger_checks.check_triggers:
+            if check not in (ledger_checks.check_triggers, *ledger_checks.SHARED):
                 begin_snapshot(session)
                 found += [(code, finding) for finding in check(session, org_id)]
     if as_json:

@@ -138,7 +138,7 @@ def _draft(
         lines=claim_lines(donation, parts, place, books),
         attachments=attachments,
     )
-    rule = rule_in_force(session, actor.org_id, "P53", on) if attachments else None
+    rule = rule_in_force(session, actor.org_id, "P53", day) if attachments else None
     origin = DraftOrigin(posting_rule_id=rule.id if rule is not None else None, ref=donation.public_no)
     return make_draft(session, actor=actor, draft=voucher, origin=origin, books=books)
 

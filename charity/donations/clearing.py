@@ -281,7 +281,7 @@ def draft_settlement(session: Session, *, actor: Actor, payout: Payout, on: date
     settlement_id = new_id()
     voucher = _voucher(settlement_id, payout, place.code, taken, covered, books, day, frozenset(plans))
     is_found = payout.fee_fen is None
-    rule = rule_in_force(session, actor.org_id, "P04", on) if is_found else None
+    rule = rule_in_force(session, actor.org_id, "P04", day) if is_found else None
     origin = DraftOrigin(
         posting_rule_id=rule.id if rule is not None else None,
         batch_id=payout.batch_id,

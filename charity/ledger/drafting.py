@@ -22,7 +22,7 @@ from charity.ledger import states
 from charity.ledger.books import load_books
 from charity.ledger.completion_rules import complete
 from charity.ledger.judging import check_money, check_submission, draft_value
-from charity.ledger.models import Attachment, Draft
+from charity.ledger.models import Attachment, Draft, PostingRule
 from charity.ledger.rules import Books, DraftVoucher, check_word, has_money_lines
 from charity.oplog.rules import Change, register_acts
 from charity.oplog.service import record
@@ -33,6 +33,10 @@ PROBLEMS = register(
         "draft_changed": N_("Someone changed this draft meanwhile; reload it and make your change again."),
         "key_reused": N_(
             "This request was already made with other contents; reload the page and start anew."
+        ),
+        "rule_not_approved": N_(
+            "The rule that made this draft is not approved by two people, or not yet in force on %(on)s; "
+            "have it approved, or let a person review the draft."
         ),
         "reason_missing": N_("Give a reason; it is kept in the operation log."),
         "attachment_unknown": N_("An attachment of this voucher is not in the store; attach the file again."),
@@ -104,7 +108,7 @@ def make_draft(
 
     Raises:
         Refused: ``permission_missing``, ``key_reused``, ``word_derived``, ``attachment_unknown``
-            and, for a rule's draft, every problem of :func:`submit_drafts`.
+            and, for a rule's draft, ``rule_not_approved`` and every problem of :func:`submit_drafts`.
     """
     refuse_if(_check_permission(actor, "ledger.draft"))
     given = origin or DraftOrigin()
@@ -137,7 +141,7 @@ def make_draft(
     )
     _fill(row, whole, codes)
     if given.posting_rule_id is not None:
-        refuse_if(check_submission(session, actor.org_id, whole, codes))
+        refuse_if(_check_rule(session, row) + check_submission(session, actor.org_id, whole, codes))
         row.state = "reviewed"
     session.add(row)
     session.flush()
@@ -198,6 +202,13 @@ def _check_stored(session: Session, org_id: int, attachments: Sequence[str]) -> 
         select(Attachment.sha256).where(Attachment.org_id == org_id, Attachment.sha256.in_(attachments))
     ).all()
     return [] if set(found) == set(attachments) else [Problem("attachment_unknown", where="attachments")]
+
+
+def _check_rule(session: Session, row: Draft) -> list[Problem]:
+    """Return whether a draft's rule may not stand in for a reviewer (财会〔2024〕11号 art. 17)."""
+    rule = session.get(PostingRule, (row.org_id, row.posting_rule_id))
+    is_approved = rule is not None and rule.approved_at is not None and rule.from_on <= row.voucher_on
+    return [] if is_approved else [Problem("rule_not_approved", {"on": row.voucher_on})]
 
 
 def load_draft(session: Session, org_id: int, draft_id: int) -> Draft:

@@ -1,6 +1,6 @@
 """What the posted lines stand on, compared with where it came from.
 
-Accounts with the file of their chart; funds, earmarks, places of money, posting rules and
+Funds, earmarks, places of money, posting rules and
 signed audits with the operation log, whose entries the proof log chains; lines with the
 kinds they name; frozen months with incidents; roles with the matrix of duties.
 """
@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from charity.ledger.chart import CHART, chart_accounts
 from charity.ledger.findings import LIMIT, Check, Finding
 from charity.ledger.models import Account, BookYear, Earmark, Fund, MoneyPlace, PostingRule
 from charity.ledger.openings import earmark_details, fund_details, place_details, rule_details
@@ -23,24 +22,6 @@ from charity.oplog.models import OpLogEntry
 from charity.periods import Month
 from charity.users.models import RoleGrant, User
 from charity.users.rules import check_roles
-
-
-def check_chart(session: Session, org_id: int) -> list[Finding]:
-    """Find accounts that differ from the file of their chart, by column."""
-    wanted = chart_accounts()
-    found: list[Finding] = []
-    accounts = session.scalars(select(Account).where(Account.chart == CHART).order_by(Account.code)).all()
-    for account in accounts:
-        values = wanted.pop(account.code, None)
-        if values is None:
-            found.append(Finding("chart", account.code, "is not in the chart"))
-            continue
-        wrong = [name for name, value in values.items() if getattr(account, name) != value]
-        if wrong:
-            found.append(Finding("chart", account.code, f"differs from the chart: {', '.join(wrong)}"))
-    if accounts:
-        found += [Finding("chart", code, "is missing") for code in wanted]
-    return found[:LIMIT]
 
 
 def check_openings(session: Session, org_id: int) -> list[Finding]:
@@ -181,4 +162,4 @@ def check_people(session: Session, org_id: int) -> list[Finding]:
     ][:LIMIT]
 
 
-MASTER_CHECKS: Sequence[Check] = (check_chart, check_openings, check_kinds, check_frozen, check_people)
+MASTER_CHECKS: Sequence[Check] = (check_openings, check_kinds, check_frozen, check_people)

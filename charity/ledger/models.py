@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from charity.db import APPEND_ONLY, Base
+from charity.db import APPEND_ONLY, OWNER_ONLY, Base, whole_numbers
 from charity.ids import new_id
 
 
@@ -364,7 +364,8 @@ class PostingRule(Base):
     __table_args__ = (
         UniqueConstraint("org_id", "code", "version"),
         CheckConstraint("second_approver_id IS NULL OR second_approver_id <> first_approver_id", name="two"),
-        CheckConstraint("first_approver_id IS NULL OR first_approver_id <> author_id", name="author"),
+        CheckConstraint("author_id <> first_approver_id AND author_id <> second_approver_id", name="author"),
+        CheckConstraint("(approved_at IS NULL) = (second_approver_id IS NULL)", name="approved"),
     )
 
     org_id: Mapped[int] = mapped_column(ForeignKey("places_org.id"), primary_key=True, autoincrement=False)
@@ -391,6 +392,7 @@ class Draft(Base):
     __tablename__ = "ledger_draft"
     __table_args__ = (
         UniqueConstraint("org_id", "idempotency_key"),
+        whole_numbers("total_fen"),
         Index("ix_ledger_draft_state", "org_id", "state", "voucher_on", "id"),
         Index("ix_ledger_draft_month", "org_id", "month", "state"),
         Index("ix_ledger_draft_batch", "org_id", "batch_id"),
@@ -478,6 +480,7 @@ class BalanceAssertion(Base):
             ["org_id", "money_place_id"], ["ledger_money_place.org_id", "ledger_money_place.id"]
         ),
         UniqueConstraint("org_id", "money_place_id", "on", "source"),
+        whole_numbers("balance_fen"),
     )
 
     org_id: Mapped[int] = mapped_column(ForeignKey("places_org.id"), primary_key=True, autoincrement=False)
@@ -494,3 +497,5 @@ class BalanceAssertion(Base):
 
 
 APPEND_ONLY.update({"ledger_attachment", "ledger_balance_assertion"})
+# Shared by all orgs, so they carry no trigger: nobody but the owner writes them.
+OWNER_ONLY.update({"ledger_account", "ledger_cash_flow_item", "ledger_guard_rule"})

@@ -46,7 +46,14 @@ PROBLEMS = register(
         "hold_amount": N_("A hold is for more than zero."),
         "hold_unknown": N_("There is no such hold in these books."),
         "hold_ended": N_("This hold was settled or released already."),
-        "hold_too_small": N_("The hold is %(held)s, the voucher takes %(needed)s."),
+        "hold_too_small": N_(
+            "%(held)s is held for this payment, the voucher takes %(needed)s from %(fund)s (%(earmark)s). "
+            "Pay less, or release the hold and place a larger one."
+        ),
+        "hold_not_paid": N_(
+            "This voucher takes no money from %(fund)s (%(earmark)s), for which the hold was placed. "
+            "Name the hold of this payment, or none."
+        ),
     }
 )
 register_acts(
@@ -210,25 +217,41 @@ def check_each_spending(session: Session, org_id: int, groups: Sequence[Sequence
     Args:
         groups: vouchers that are posted together stand in one.
     """
-    takes = [any(delta < 0 for _, deltas, _ in items for delta in deltas.values()) for items in groups]
-    judged = [items for items, does_take in zip(groups, takes, strict=True) if does_take]
+    judged = [
+        items
+        for items in groups
+        if any(hold_id is not None or any(fen < 0 for fen in deltas.values()) for _, deltas, hold_id in items)
+    ]
     keys = {key for items in judged for _, deltas, _ in items for key in deltas}
     loaded = _load_purses(session, org_id, keys)
     problems: list[Problem] = []
     for items in judged:
         purses = {key: purse.fresh() for key, purse in loaded.items()}
         for draft, deltas, hold_id in items:
-            for key, fen in (_held(session, org_id, hold_id) if hold_id is not None else {}).items():
-                if key in purses:
-                    purses[key].give_back(fen)
+            if hold_id is not None:
+                key, fen = _held(session, org_id, hold_id)
+                if wrong := _check_settles(key, fen, deltas.get(key, 0)):
+                    return wrong
+                purses[key].give_back(fen)
             for key, delta in deltas.items():
                 purses[key].take(draft, delta)
         problems += [purse.worst[1] for purse in purses.values() if purse.worst is not None]
     return problems
 
 
-def _held(session: Session, org_id: int, hold_id: int) -> dict[Key, int]:
-    """Return what an open hold gives back when it is settled, by fund and earmark codes."""
+def _check_settles(key: Key, held_fen: int, delta_fen: int) -> list[Problem]:
+    """Return why a voucher does not pay what was set aside: from this purse, and no more than was held."""
+    purse = {"fund": key[0], "earmark": key[1]}
+    if delta_fen >= 0:
+        return [Problem("hold_not_paid", purse)]
+    if -delta_fen > held_fen:
+        amounts = {"held": format_yuan(held_fen), "needed": format_yuan(-delta_fen)}
+        return [Problem("hold_too_small", {**purse, **amounts})]
+    return []
+
+
+def _held(session: Session, org_id: int, hold_id: int) -> tuple[Key, int]:
+    """Return the purse of an open hold, by fund and earmark codes, and what it sets aside."""
     row = session.execute(
         select(Fund.code, Earmark.code, Hold.amount_fen)
         .join(Fund, (Fund.org_id == Hold.org_id) & (Fund.id == Hold.fund_id))
@@ -239,7 +262,7 @@ def _held(session: Session, org_id: int, hold_id: int) -> dict[Key, int]:
         raise refuse("hold_unknown")
     if session.get(HoldEvent, (org_id, hold_id, 2)) is not None:
         raise refuse("hold_ended")
-    return {(row[0], row[1]): row[2]}
+    return (row[0], row[1]), row[2]
 
 
 def place_hold(
@@ -276,9 +299,7 @@ def place_hold(
     repeat = idempotency_key or f"hold-{new_id()}"
     known = session.scalar(select(Hold).where(Hold.org_id == actor.org_id, Hold.idempotency_key == repeat))
     if known is not None:
-        if (known.fund_id, known.amount_fen) != (info.id, amount_fen):
-            raise refuse("key_reused")
-        return known.id
+        return _same_hold(known, (info.id, earmark_id, amount_fen, subject))
     refuse_if(_check_hold(session, actor.org_id, key, amount_fen, on, subject))
     hold_id = new_id()
     values = {
@@ -302,6 +323,13 @@ def place_hold(
         amount_fen=amount_fen,
     )
     return hold_id
+
+
+def _same_hold(known: Hold, asked: tuple[int, int, int, str]) -> int:
+    """Return the hold a key was given for, or refuse the key: another purse, amount or subject."""
+    if (known.fund_id, known.earmark_id, known.amount_fen, known.subject) != asked:
+        raise refuse("key_reused")
+    return known.id
 
 
 def _insert_hold(session: Session, actor: Actor, values: dict[str, Any]) -> None:
@@ -382,7 +410,7 @@ def release_hold(session: Session, *, actor: Actor, hold_id: int, reason: str) -
         raise refuse("permission_missing", permission="ledger.hold")
     if not reason.strip():
         raise refuse("reason_missing", "reason")
-    (key, fen), *_ = _held(session, actor.org_id, hold_id).items()
+    key, fen = _held(session, actor.org_id, hold_id)
     _event(session, actor, hold_id, 2, "released", reason=reason.strip()[:200])
     record(
         session,

@@ -1,14 +1,15 @@
-"""The text of a guard for both databases: refusals first, then what follows from the change.
+"""One text for two databases: how a guard of the ledger is written down.
 
-A condition is written once; the parts in which SQLite and PostgreSQL differ stand in
-braces and are filled in here.
+A check is a problem code and the condition under which the row is refused; an act is a
+statement that follows. Parts in braces differ between SQLite and PostgreSQL. The message
+of a refusal is ``ledger:`` and the code, which ``refusals`` turns into a sentence.
 """
 
 from __future__ import annotations
 
 from charity.triggers import Trigger
 
-_SQLITE_PARTS = {
+SQLITE_PARTS = {
     # Without statistics SQLite would walk the whole org along an index that happens to
     # have the order of a GROUP BY; a unary plus keeps it on the lines of the voucher.
     "+": "+",
@@ -17,14 +18,17 @@ _SQLITE_PARTS = {
     "is_last_day": "strftime('%m-%d', NEW.voucher_on) = '12-31'",
     "false": "0",
     "true": "1",
+    # Whether two values differ, none counting as a value.
+    "differs": "IS NOT",
 }
-_POSTGRESQL_PARTS = {
+POSTGRESQL_PARTS = {
     "+": "",
     "month_of_date": "CAST(to_char(NEW.voucher_on, 'YYYYMM') AS integer)",
     "year_13": "CAST(to_char(NEW.voucher_on, 'YYYY') AS integer) * 100 + 13",
     "is_last_day": "to_char(NEW.voucher_on, 'MM-DD') = '12-31'",
     "false": "false",
     "true": "true",
+    "differs": "IS DISTINCT FROM",
 }
 
 
@@ -38,9 +42,9 @@ def _fill(text: str, parts: dict[str, str]) -> str:
 def sqlite_trigger(name: str, event: str, table: str, checks: list[tuple[str, str]], acts: list[str]) -> str:
     """Return one SQLite trigger: refusals first, then statements."""
     body = [
-        f"SELECT RAISE(ABORT, 'ledger: {code}') WHERE {_fill(when, _SQLITE_PARTS)};" for code, when in checks
+        f"SELECT RAISE(ABORT, 'ledger: {code}') WHERE {_fill(when, SQLITE_PARTS)};" for code, when in checks
     ]
-    body += [_fill(act, _SQLITE_PARTS) + ";" for act in acts]
+    body += [_fill(act, SQLITE_PARTS) + ";" for act in acts]
     return f"CREATE TRIGGER {name} {event} ON {table} BEGIN\n" + "\n".join(body) + "\nEND;\n"
 
 
@@ -56,10 +60,10 @@ def postgresql_trigger(
     """Return one PostgreSQL function with the owner's rights and its trigger."""
     body = [f"  {act};" for act in first or ()]
     body += [
-        f"  IF {_fill(when, _POSTGRESQL_PARTS)} THEN RAISE EXCEPTION 'ledger: {code}'; END IF;"
+        f"  IF ({_fill(when, POSTGRESQL_PARTS)}) THEN RAISE EXCEPTION 'ledger: {code}'; END IF;"
         for code, when in checks
     ]
-    body += ["  " + _fill(act, _POSTGRESQL_PARTS) + ";" for act in acts]
+    body += ["  " + _fill(act, POSTGRESQL_PARTS) + ";" for act in acts]
     lines = "\n".join(body)
     return f"""
 CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql
@@ -72,7 +76,7 @@ CREATE TRIGGER {name} {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}();
 """
 
 
-def table_trigger(
+def both_databases(
     name: str, event: str, table: str, checks: list[tuple[str, str]], acts: list[str]
 ) -> Trigger:
     """Return a trigger whose text is the same on both databases but for small parts."""

@@ -87,6 +87,7 @@ def upgrade() -> None:
     sa.Column('debit_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('credit_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('line_count', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.CheckConstraint("typeof(debit_fen) IN ('integer', 'null') AND typeof(credit_fen) IN ('integer', 'null') AND typeof(line_count) IN ('integer', 'null')", name=op.f('ck_ledger_balance_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.PrimaryKeyConstraint('org_id', 'account_id', 'fund_id', 'earmark_id', 'month', 'entry_class', name=op.f('pk_ledger_balance'))
     )
     op.create_index('ix_ledger_balance_month', 'ledger_balance', ['org_id', 'month'], unique=False)
@@ -108,6 +109,7 @@ def upgrade() -> None:
     sa.Column('cash_flow_item_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('debit_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('credit_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.CheckConstraint("typeof(debit_fen) IN ('integer', 'null') AND typeof(credit_fen) IN ('integer', 'null')", name=op.f('ck_ledger_cash_flow_total_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.PrimaryKeyConstraint('org_id', 'month', 'fund_id', 'cash_flow_item_id', name=op.f('pk_ledger_cash_flow_total'))
     )
     op.create_table('ledger_day_total',
@@ -118,6 +120,7 @@ def upgrade() -> None:
     sa.Column('debit_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('credit_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('line_count', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.CheckConstraint("typeof(debit_fen) IN ('integer', 'null') AND typeof(credit_fen) IN ('integer', 'null') AND typeof(line_count) IN ('integer', 'null')", name=op.f('ck_ledger_day_total_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.PrimaryKeyConstraint('org_id', 'money_place_id', 'account_id', 'on', name=op.f('pk_ledger_day_total'))
     )
     op.create_table('ledger_fund_guard',
@@ -127,6 +130,7 @@ def upgrade() -> None:
     sa.Column('available_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('held_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('incident_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.CheckConstraint("typeof(available_fen) IN ('integer', 'null') AND typeof(held_fen) IN ('integer', 'null')", name=op.f('ck_ledger_fund_guard_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.CheckConstraint('available_fen >= 0 OR incident_id IS NOT NULL', name=op.f('ck_ledger_fund_guard_available')),
     sa.CheckConstraint('held_fen >= 0', name=op.f('ck_ledger_fund_guard_held')),
     sa.PrimaryKeyConstraint('org_id', 'fund_id', 'earmark_id', name=op.f('pk_ledger_fund_guard'))
@@ -138,6 +142,7 @@ def upgrade() -> None:
     sa.Column('month', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('available_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('is_frozen', sa.Boolean(), nullable=False),
+    sa.CheckConstraint("typeof(available_fen) IN ('integer', 'null')", name=op.f('ck_ledger_fund_month_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.CheckConstraint('available_fen >= 0 OR is_frozen', name=op.f('ck_ledger_fund_month_available')),
     sa.PrimaryKeyConstraint('org_id', 'fund_id', 'earmark_id', 'month', name=op.f('pk_ledger_fund_month'))
     )
@@ -147,6 +152,7 @@ def upgrade() -> None:
     sa.Column('earmark_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('value_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.CheckConstraint("typeof(value_fen) IN ('integer', 'null')", name=op.f('ck_ledger_stock_guard_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.CheckConstraint('value_fen >= 0', name=op.f('ck_ledger_stock_guard_value')),
     sa.PrimaryKeyConstraint('org_id', 'fund_id', 'earmark_id', 'account_id', name=op.f('pk_ledger_stock_guard'))
     )
@@ -432,6 +438,7 @@ def upgrade() -> None:
     sa.Column('returned_reason', sa.String(length=400), nullable=False),
     sa.Column('voucher_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint("typeof(total_fen) IN ('integer', 'null')", name=op.f('ck_ledger_draft_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_draft_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_draft')),
     sa.UniqueConstraint('org_id', 'idempotency_key', name=op.f('uq_ledger_draft_org_id_idempotency_key'))
@@ -470,6 +477,7 @@ def upgrade() -> None:
     sa.Column('idempotency_key', sa.String(length=120), nullable=False),
     sa.Column('placed_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('placed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("typeof(amount_fen) IN ('integer', 'null')", name=op.f('ck_ledger_hold_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.CheckConstraint('amount_fen > 0', name=op.f('ck_ledger_hold_amount')),
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_hold_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_hold')),
@@ -486,6 +494,7 @@ def upgrade() -> None:
     sa.Column('declared_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('seconded_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('declared_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('declared_by <> seconded_by', name=op.f('ck_ledger_incident_two_people')),
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_incident_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_incident'))
     )
@@ -541,7 +550,8 @@ def upgrade() -> None:
     sa.Column('first_approver_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('second_approver_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('approved_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint('first_approver_id IS NULL OR first_approver_id <> author_id', name=op.f('ck_ledger_posting_rule_author')),
+    sa.CheckConstraint('(approved_at IS NULL) = (second_approver_id IS NULL)', name=op.f('ck_ledger_posting_rule_approved')),
+    sa.CheckConstraint('author_id <> first_approver_id AND author_id <> second_approver_id', name=op.f('ck_ledger_posting_rule_author')),
     sa.CheckConstraint('second_approver_id IS NULL OR second_approver_id <> first_approver_id', name=op.f('ck_ledger_posting_rule_two')),
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_posting_rule_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_posting_rule')),
@@ -593,8 +603,13 @@ def upgrade() -> None:
     sa.CheckConstraint("cashier_id IS NULL OR NOT (REPLACE(',' || makers || ',', ',' || cashier_id || ',', '') <> ',' || makers || ',')", name=op.f('ck_ledger_voucher_cashier_not_maker')),
     sa.CheckConstraint("colour = 'blue' OR reverses_id IS NOT NULL OR corrects_id IS NOT NULL", name=op.f('ck_ledger_voucher_red_names_voucher')),
     sa.CheckConstraint("colour IN ('blue','red')", name=op.f('ck_ledger_voucher_colour')),
+    sa.CheckConstraint("kind <> 'correction' OR COALESCE(reverses_id, corrects_id, set_id) IS NOT NULL", name=op.f('ck_ledger_voucher_correction_names')),
+    sa.CheckConstraint("kind <> 'opening' OR reviewer_id IS NOT NULL", name=op.f('ck_ledger_voucher_opening_reviewed')),
+    sa.CheckConstraint("kind = 'correction' OR (reverses_id IS NULL AND corrects_id IS NULL)", name=op.f('ck_ledger_voucher_only_corrections_name')),
     sa.CheckConstraint("kind IN ('normal','opening','closing','correction')", name=op.f('ck_ledger_voucher_kind')),
+    sa.CheckConstraint("reverses_id IS NULL OR colour = 'red'", name=op.f('ck_ledger_voucher_reversal_is_red')),
     sa.CheckConstraint("reviewer_id IS NULL OR NOT (REPLACE(',' || makers || ',', ',' || reviewer_id || ',', '') <> ',' || makers || ',')", name=op.f('ck_ledger_voucher_reviewer_not_maker')),
+    sa.CheckConstraint("typeof(month) IN ('integer', 'null') AND typeof(number) IN ('integer', 'null') AND typeof(line_count) IN ('integer', 'null') AND typeof(total_fen) IN ('integer', 'null') AND typeof(attachment_count) IN ('integer', 'null')", name=op.f('ck_ledger_voucher_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.CheckConstraint('cashier_id IS NULL OR poster_id <> cashier_id', name=op.f('ck_ledger_voucher_poster_not_cashier')),
     sa.CheckConstraint('cashier_id IS NULL OR reviewer_id IS NULL OR cashier_id <> reviewer_id', name=op.f('ck_ledger_voucher_cashier_not_reviewer')),
     sa.CheckConstraint('number > 0 AND line_count >= 2', name=op.f('ck_ledger_voucher_number')),
@@ -798,6 +813,7 @@ def upgrade() -> None:
     sa.Column('source', sa.String(length=120), nullable=False),
     sa.Column('stated_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('stated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("typeof(balance_fen) IN ('integer', 'null')", name=op.f('ck_ledger_balance_assertion_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.ForeignKeyConstraint(['org_id', 'money_place_id'], ['ledger_money_place.org_id', 'ledger_money_place.id'], name=op.f('fk_ledger_balance_assertion_org_id_money_place_id')),
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_balance_assertion_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_balance_assertion')),
@@ -831,12 +847,15 @@ def upgrade() -> None:
     sa.Column('reason', sa.String(length=200), nullable=False),
     sa.Column('acted_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('acted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("(kind = 'settled') = (voucher_id IS NOT NULL)", name=op.f('ck_ledger_hold_event_settled_by_voucher')),
     sa.CheckConstraint("(step_no = 1) = (kind = 'placed')", name=op.f('ck_ledger_hold_event_first_is_placed')),
     sa.CheckConstraint("kind IN ('placed','settled','released')", name=op.f('ck_ledger_hold_event_kind')),
     sa.CheckConstraint('step_no IN (1, 2)', name=op.f('ck_ledger_hold_event_step_no')),
     sa.ForeignKeyConstraint(['org_id', 'hold_id'], ['ledger_hold.org_id', 'ledger_hold.id'], name=op.f('fk_ledger_hold_event_org_id_hold_id')),
+    sa.ForeignKeyConstraint(['org_id', 'voucher_id'], ['ledger_voucher.org_id', 'ledger_voucher.id'], name='fk_ledger_hold_event_voucher', initially='DEFERRED', deferrable=True),
     sa.PrimaryKeyConstraint('org_id', 'hold_id', 'step_no', name=op.f('pk_ledger_hold_event'))
     )
+    op.create_index('ux_ledger_hold_event_voucher', 'ledger_hold_event', ['org_id', 'voucher_id'], unique=True, sqlite_where=sa.text('voucher_id IS NOT NULL'), postgresql_where=sa.text('voucher_id IS NOT NULL'))
     op.create_table('ledger_incident_cover',
     sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('incident_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -898,7 +917,12 @@ def upgrade() -> None:
     sa.Column('salt', sa.LargeBinary(), nullable=False),
     sa.Column('commitments', sa.LargeBinary(), nullable=False),
     sa.Column('tx', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.CheckConstraint("activity_class IN ('direct_aid', 'project_staff', 'project_running', 'management', 'fundraising', 'other')", name=op.f('ck_ledger_voucher_line_activity_class')),
+    sa.CheckConstraint("net_asset_change IN ('release', 'restriction', 'fund_transfer', 'prior_year', 'prior_year_close', 'management_share')", name=op.f('ck_ledger_voucher_line_net_asset_change')),
+    sa.CheckConstraint("typeof(line_no) IN ('integer', 'null') AND typeof(month) IN ('integer', 'null') AND typeof(debit_fen) IN ('integer', 'null') AND typeof(credit_fen) IN ('integer', 'null') AND typeof(quantity_milli) IN ('integer', 'null')", name=op.f('ck_ledger_voucher_line_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.CheckConstraint('(debit_fen <> 0) <> (credit_fen <> 0)', name=op.f('ck_ledger_voucher_line_one_side')),
+    sa.CheckConstraint('LENGTH(commitments) > 0 AND LENGTH(commitments) % 32 = 0', name=op.f('ck_ledger_voucher_line_commitments')),
+    sa.CheckConstraint('LENGTH(salt) = 32', name=op.f('ck_ledger_voucher_line_salt')),
     sa.CheckConstraint('line_no > 0', name=op.f('ck_ledger_voucher_line_line_no')),
     sa.ForeignKeyConstraint(['account_id'], ['ledger_account.id'], name=op.f('fk_ledger_voucher_line_account_id')),
     sa.ForeignKeyConstraint(['org_id', 'voucher_id', 'tx'], ['ledger_voucher.org_id', 'ledger_voucher.id', 'ledger_voucher.tx'], name='fk_ledger_voucher_line_voucher', initially='DEFERRED', deferrable=True),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -240,15 +240,9 @@ class Model:
         codes = self._target_codes(draft)
         if draft.on < self.last_on.get(draft.month, draft.on):
             codes.add("date_before_last")
-        if draft.hold is not None:
-            purse, fen = self.holds[draft.hold]
-            if draft.hold in self.ended:
-                codes.add("hold_ended")
-            else:
-                self.ended.add(draft.hold)
-                self.available[purse] += fen
-                self.held[purse] -= fen
         deltas = self._book(draft.lines)
+        if draft.hold is not None:
+            codes |= self._settle(draft.hold, deltas)
         for purse, delta in deltas.items():
             self.available[purse] += delta
             self.moved[draft.month][purse] += delta
@@ -260,6 +254,19 @@ class Model:
         amount = draft.lines[0][0] + draft.lines[0][1]
         self.vouchers[-draft_id] = Voucher(draft, numbers[draft_id], amount)
         return codes
+
+    def _settle(self, hold: int, deltas: Mapping[Purse, int]) -> set[str]:
+        """End a hold by what a voucher takes from its purse; return why it cannot."""
+        purse, fen = self.holds[hold]
+        if hold in self.ended:
+            return {"hold_ended"}
+        self.ended.add(hold)
+        self.available[purse] += fen
+        self.held[purse] -= fen
+        taken = -deltas.get(purse, 0)
+        if taken <= 0:
+            return {"hold_not_paid"}
+        return {"hold_too_small"} if taken > fen else set()
 
     def _target_codes(self, draft: Draft) -> set[str]:
         """Return why a correction no longer fits what it corrects, and note what it takes."""
