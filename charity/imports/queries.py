@@ -162,16 +162,17 @@ def tallies(session: Session, org_id: int, file_id: int) -> list[Tally]:
 
 def count_states(session: Session, org_id: int, file_id: int) -> Mapping[str, int]:
     """Return how many rows of a file are in each state; ``ready`` are staged and decided."""
+    # PostgreSQL does not see that an expression with a parameter groups by itself: it is summed.
     rows = session.execute(
-        select(ImportRow.state, ImportRow.action != "", func.count())
+        select(ImportRow.state, func.count(), sum_of(case((ImportRow.action != "", 1), else_=0)))
         .where(ImportRow.org_id == org_id, ImportRow.file_id == file_id)
-        .group_by(ImportRow.state, ImportRow.action != "")
+        .group_by(ImportRow.state)
     )
     counts: dict[str, int] = {"staged": 0, "booked": 0, "skipped": 0, "parked": 0, "ready": 0}
-    for state, has_action, count in rows:
+    for state, count, decided in rows:
         counts[state] += count
-        if state in ("staged", "parked") and has_action:
-            counts["ready"] += count
+        if state in ("staged", "parked"):
+            counts["ready"] += decided
     return counts
 
 
