@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.errors import Problem, refuse
+from charity.ids import key_of
 from charity.ledger import states
 from charity.ledger.drafting import draft_value, facts
-from charity.ledger.lookup import key_of
 from charity.ledger.models import (
     Attachment,
     Draft,

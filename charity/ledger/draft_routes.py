@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 from charity.db import Actor, transact
 from charity.errors import Refused
+from charity.ids import key_of
 from charity.ledger import drafting, queries
 from charity.ledger.common_routes import (
     ID,
@@ -35,7 +36,6 @@ from charity.ledger.draft_queries import (
 from charity.ledger.drafting import DraftOrigin, draft_value, request_hash
 from charity.ledger.entry_queries import EntryChoices, Preview, entry_choices, preview
 from charity.ledger.forms import VoucherForm, compact, line_data
-from charity.ledger.lookup import key_of
 from charity.ledger.models import Draft
 from charity.ledger.naming import BookNames, LineView
 from charity.ledger.reading import read_voucher

@@ -12,6 +12,7 @@ from datetime import date
 from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from charity.ids import key_of
 from charity.receipts import path_queries
 from charity.receipts.common_routes import blueprint, reading
 from charity.receipts.forms import LookupForm, VerifyForm
@@ -141,7 +142,7 @@ def proof() -> ResponseReturnValue:
             current_org().id,
             form.number.data or "",
             form.check_code.data or "",
-            int(position) if position.isdigit() and len(position) < 4 else 0,
+            min(key_of(position) or 0, 999),
         )
     if found is None:
         page = LookupPage(form, None, True, language() == "en", SMALL_CELL, today())
