@@ -143,7 +143,8 @@ def _reviewer(session: Session, parts: Sequence[GiftPart]) -> str:
 def _allocation(part: GiftPart, language: str) -> Allocation:
     """Return a part as printed."""
     name = part.fund_name_en if language == "en" and part.fund_name_en else part.fund_name
-    return Allocation(part.fund_code, name, part.earmark_name, part.amount_fen, part.line.voucher_number)
+    vouchers = "、".join(part.vouchers)
+    return Allocation(part.fund_code, name, part.earmark_name, part.amount_fen, vouchers)
 
 
 def number_it(
