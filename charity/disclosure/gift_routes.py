@@ -19,8 +19,7 @@ from charity.disclosure.gift_queries import GiftFilter, GiftRow, GiftTotals, Rem
 from charity.disclosure.queries import Standing
 from charity.donations.recording import TOPIC as GIFTS
 from charity.errors import N_, Refused
-from charity.ids import fold_code
-from charity.ledger.lookup import key_of
+from charity.ids import fold_code, key_of
 from charity.ledger.spending import PUBLIC_TOPIC as LEDGER
 from charity.money import format_yuan
 from charity.periods import Month

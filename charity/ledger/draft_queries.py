@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.errors import Problem, refuse
+from charity.ids import key_of
 from charity.ledger import states
 from charity.ledger.drafting import facts
 from charity.ledger.judging import draft_value
-from charity.ledger.lookup import key_of
 from charity.ledger.models import (
     Attachment,
     Draft,

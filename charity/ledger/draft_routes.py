@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from charity.db import Actor, transact
 from charity.errors import Refused
+from charity.ids import key_of
 from charity.ledger import drafting
 from charity.ledger.common_routes import (
     ID,
@@ -42,7 +43,6 @@ from charity.ledger.entry_routes import (
 )
 from charity.ledger.forms import VoucherForm, line_data
 from charity.ledger.judging import draft_value
-from charity.ledger.lookup import key_of
 from charity.ledger.models import Draft
 from charity.ledger.reading import read_voucher
 from charity.ledger.rules import Books, DraftLine, DraftVoucher

@@ -237,6 +237,14 @@ def _offer_lists(form: LineForm, choices: EntryChoices) -> None:
     _offer(form.activity_class, [Choice(c, t) for c, t in ACTIVITY_CLASS_LABELS.items()], is_id=True)
     changes = [Choice(code, label) for code, label in NET_ASSET_CHANGE_LABELS.items()]
     _offer(form.net_asset_change, changes, is_id=True)
+    for field, offered in (
+        (form.project, choices.projects),
+        (form.cash_flow, choices.cash_flow_items),
+        (form.designation, choices.designations),
+    ):
+        names = _names(offered)
+        if not field.raw_data and list(names.values()).count(names.get(field.data or "", "")) == 1:
+            field.data = names[field.data]  # a stored code is shown by its name, as a person types it
     for slot in (1, 2):
         form[f"dimension{slot}"].label.text = choices.dimension_kinds.get(slot, "")
 

@@ -29,6 +29,7 @@ from charity.ledger.drafting import facts, load_drafts
 from charity.ledger.field_texts import header_values, line_values
 from charity.ledger.judging import check_month, draft_value
 from charity.ledger.models import Draft, Party, VoucherCounter
+from charity.ledger.objections import objections
 from charity.ledger.refusals import refused_by_database
 from charity.ledger.rules import (
     Books,
@@ -180,7 +181,8 @@ def _prepare(session: Session, actor: Actor, rows: Sequence[Draft], on: date) ->
             )
         )
     result.sort(key=_posting_order)
-    refuse_if(check_targets(session, actor.org_id, [item.draft for item in result]))
+    drafts = [item.draft for item in result]
+    refuse_if(check_targets(session, actor.org_id, drafts) or objections(session, actor.org_id, drafts))
     _declare_incidents(session, actor, result)
     refuse_if(
         check_spending(session, actor.org_id, [(p.draft, p.deltas or {}, p.row.hold_id) for p in result])

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
+from charity.ids import key_of
 from charity.ledger.draft_queries import AttachmentView, attachment_views, like
-from charity.ledger.lookup import key_of
 from charity.ledger.models import Account, Fund
 from charity.ledger.naming import BookNames
 from charity.ledger.people import rule_reviews

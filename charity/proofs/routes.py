@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from charity.config import resource_dir
 from charity.db import Actor, db, transact
 from charity.errors import N_, Refused
+from charity.ids import key_of
 from charity.ledger.evidence import Evidence, VoucherFacts, register_evidence
-from charity.ledger.lookup import key_of
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
 from charity.periods import Month

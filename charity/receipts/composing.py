@@ -163,7 +163,9 @@ def _reviewer(session: Session, parts: Sequence[GiftPart]) -> str:
 
 def _allocation(part: GiftPart, language: str) -> Allocation:
     """Return a part as printed."""
-    voucher = _LINE[language].format(part.line.voucher_number, part.line.line_no)
+    voucher = "、".join(part.vouchers)
+    if len(part.vouchers) == 1:
+        voucher = _LINE[language].format(part.line.voucher_number, part.line.line_no)
     purse = (part.fund_code, part.fund_in(language), part.earmark_in(language))
     return Allocation(*purse, part.amount_fen, voucher)
 

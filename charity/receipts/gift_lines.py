@@ -50,12 +50,15 @@ class GiftPart:
 
     Attributes:
         line: the last line that brought it in.
+        vouchers: numbers of the vouchers that made it what it is, the first one first; those
+            that a reversal took back in full are left out.
         fund_code, fund_name, fund_name_en: the fund.
         earmark_name, earmark_name_en: empty where the fund's charter is all.
         amount_fen: what is left of it, above zero.
     """
 
     line: GiftLine
+    vouchers: tuple[str, ...]
     fund_code: str
     fund_name: str
     fund_name_en: str
@@ -126,14 +129,19 @@ def gift_parts(session: Session, org_id: int, lines: Sequence[GiftLine]) -> list
     """Return the parts of one gift that the books still hold, in the order they were posted."""
     sums: dict[tuple[int, int], int] = defaultdict(int)
     last: dict[tuple[int, int], GiftLine] = {}
+    vouchers: dict[tuple[int, int], list[str]] = defaultdict(list)
     for line in lines:
         key = (line.fund_id, line.earmark_id)
         sums[key] += line.amount_fen
         if line.amount_fen > 0:
             last[key] = line
+        if sums[key] == 0:
+            vouchers[key].clear()
+        elif line.voucher_number not in vouchers[key]:
+            vouchers[key].append(line.voucher_number)
     names = _purses(session, org_id, list(sums))
     return [
-        GiftPart(last[key], *names[key], amount_fen=fen)
+        GiftPart(last[key], tuple(vouchers[key]), *names[key], amount_fen=fen)
         for key, fen in sums.items()
         if fen > 0 and key in last
     ]

@@ -14,7 +14,7 @@ from typing import TypeVar
 from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from charity.ledger.lookup import key_of
+from charity.ids import key_of
 from charity.receipts import path_queries
 from charity.receipts.common_routes import blueprint, reading
 from charity.receipts.forms import LookupForm, VerifyForm

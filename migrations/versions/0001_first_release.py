@@ -323,6 +323,8 @@ def upgrade() -> None:
     sa.Column('signature', sa.String(length=64), nullable=False),
     sa.Column('answers', sa.JSON(), nullable=False),
     sa.Column('place', sa.String(length=20), nullable=False),
+    sa.Column('own_tail', sa.String(length=8), nullable=False),
+    sa.Column('own_hash', sa.String(length=64), nullable=False),
     sa.Column('state', sa.String(length=10), nullable=False),
     sa.Column('row_count', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('stated', sa.JSON(), nullable=False),
