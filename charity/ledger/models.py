@@ -448,7 +448,6 @@ class Draft(Base):
     signed_at: Mapped[datetime | None]
     #: Why it was returned, last time.
     returned_reason: Mapped[str] = mapped_column(String(400), default="")
-    #: The posted voucher.
     voucher_id: Mapped[int | None]
     #: Grows with each change, so that two tabs do not overwrite one another.
     version: Mapped[int] = mapped_column(Integer, default=1)
@@ -465,7 +464,6 @@ class Attachment(Base):
     #: Name the file came with.
     name: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(80))
-    #: Size in bytes.
     size: Mapped[int]
     stored_by: Mapped[int]
     stored_at: Mapped[datetime]
@@ -488,7 +486,6 @@ class BalanceAssertion(Base):
     money_place_id: Mapped[int]
     #: The day at whose end the balance stands.
     on: Mapped[date]
-    #: Balance, in fen.
     balance_fen: Mapped[int]
     #: File, statement or count it was read from.
     source: Mapped[str] = mapped_column(String(120))

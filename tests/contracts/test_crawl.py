@@ -21,6 +21,9 @@ UNLINKED = {
     "receipts.verify_code": "its address is the QR code of a receipt",
     "jobs.status": "asked by the progress bar",
     "imports.progress": "asked by the progress bar",
+    "donations.part_donor": "stands on the page of a merged donor, and the walk opens three donors",
+    "receipts.reissue": "stands on the page of a void receipt, and the walk opens three receipts",
+    "receipts.batch_file": "a batch's files are there once a worker has made them",
     "proofs.consistency": "asked by a verifier with two sizes of his own",
 }
 
