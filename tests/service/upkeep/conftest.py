@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import Session
 
 from charity.config import Settings
 from charity.db import prepare_engine, unit_of_work
 from charity.ledger.attachments import store_attachment
+from charity.places.models import Org
 from charity.proofs.sequencer import Sequenced, SessionRunner, sequence
 from charity.upkeep.backups import Made, make_backup
 from charity.upkeep.restoring import Restored, restore_backup
 from tests.books import Ledger, open_books
+from tests.support import databases
+from tests.support.databases import Database
 
 AT = datetime(2026, 12, 31, 5, 0, tzinfo=UTC)
 
@@ -37,24 +42,69 @@ def engine(settings: Settings) -> Iterator[Engine]:
     made.dispose()
 
 
+def _furnish(database: Database, folder: Path) -> None:
+    """Open an org's books in a database, post a gift, keep a paper and publish the log."""
+    settings = databases.make_settings(folder, database)
+    engine = create_engine(database.url)
+    prepare_engine(engine)
+    with Session(engine) as session:
+        opened = open_books(session)
+        opened.open_months("2026-01", "2026-03")
+        with unit_of_work(session) as work:
+            store_attachment(
+                work,
+                actor=opened.actor("maker"),
+                data=b"%PDF-1.7 a paper",
+                name="paper.pdf",
+                media_type="application/pdf",
+                data_dir=settings.data_dir,
+            )
+        opened.post(GIFT)
+        sequence(SessionRunner(session), org_id=opened.org_id, at=AT, settings=settings)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_furnished(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder every SQLite test copies: a furnished installation."""
+    folder = tmp_path_factory.mktemp("furnished")
+    _furnish(databases.copy_sqlite(sqlite_template, folder), folder)
+    connection = sqlite3.connect(folder / "charity.db")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_furnished(
+    request: pytest.FixtureRequest, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """The database and folder every PostgreSQL test copies."""
+    server, folder = request.getfixturevalue("postgres_server"), tmp_path_factory.mktemp("furnished")
+    server.create("template_furnished", postgresql_template)
+    _furnish(databases.postgresql_database(server, "template_furnished"), folder)
+    return "template_furnished", folder
+
+
 @pytest.fixture
-def ledger(session: Session, settings: Settings) -> Ledger:
+def database(request: pytest.FixtureRequest, dialect: str, tmp_path: Path) -> Iterator[Database]:
+    """A furnished installation of this test's own; its data folder is ``tmp_path``."""
+    if dialect == "sqlite":
+        shutil.copytree(request.getfixturevalue("sqlite_furnished"), tmp_path, dirs_exist_ok=True)
+        yield databases.sqlite_database(tmp_path / "charity.db")
+        return
+    name, folder = request.getfixturevalue("postgresql_furnished")
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with databases.copy_postgresql(request.getfixturevalue("postgres_server"), name) as copy:
+        yield copy
+
+
+@pytest.fixture
+def ledger(session: Session) -> Ledger:
     """An org with one posted gift and a paper in the store."""
-    opened = open_books(session)
-    opened.open_months("2026-01", "2026-03")
-    with unit_of_work(session) as work:
-        store_attachment(
-            work,
-            actor=opened.actor("maker"),
-            data=b"%PDF-1.7 a paper",
-            name="paper.pdf",
-            media_type="application/pdf",
-            data_dir=settings.data_dir,
-        )
-        # The sample paper that every test voucher names has no bytes of its own.
-    (settings.data_dir / "attachments" / "aa").mkdir(parents=True, exist_ok=True)
-    opened.post(GIFT)
-    return opened
+    org_id = session.scalars(select(Org.id)).one()
+    session.rollback()
+    return Ledger(session, org_id)
 
 
 @dataclass
@@ -125,9 +175,7 @@ def house(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> House:
     """An installation with a signed log."""
-    made = House(engine, settings, ledger, tmp_path_factory.mktemp("backups"), targets)
-    made.sign()
-    return made
+    return House(engine, settings, ledger, tmp_path_factory.mktemp("backups"), targets)
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def test_a_backup_comes_back_whole(house: House, opened: Opened) -> None:
         assert [f for f in files if (there / f).read_bytes() != (here / f).read_bytes()] == []
 
 
+@pytest.mark.sqlite_only
 def test_what_is_posted_after_the_snapshot_is_not_in_it_and_nothing_is_torn(house: House) -> None:
     made = house.back_up()
     house.ledger.post(GIFT)
@@ -82,6 +83,7 @@ def test_keys_and_loose_files_are_never_in_it(house: House) -> None:
     assert made.path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.sqlite_only
 def test_the_manifest_tells_schema_heads_and_every_file(house: House) -> None:
     made = house.back_up()
     manifest = manifest_of(made.path)
@@ -105,6 +107,7 @@ def test_only_the_newest_are_kept_and_nothing_else_is_touched(house: House) -> N
     assert sorted(path.name for path in house.folder.iterdir()) == sorted(["letter.txt", *names[1:]])
 
 
+@pytest.mark.sqlite_only
 def test_a_backup_is_recorded_with_hash_and_size(house: House, session: Session) -> None:
     made = house.back_up(is_scheduled=True)
     row = session.scalars(select(Backup)).one()
@@ -139,6 +142,7 @@ def test_two_backups_do_not_run_at_once(house: House, session: Session) -> None:
     assert refused.value.codes == ["backup_running"]
 
 
+@pytest.mark.sqlite_only
 def test_a_backup_that_was_killed_hours_ago_is_given_up(house: House, session: Session) -> None:
     _running(session, 7 * 60)
     house.back_up()

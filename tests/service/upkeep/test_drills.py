@@ -51,6 +51,7 @@ def test_a_drill_says_when_who_which_and_what(
     assert session.scalar(select(OpLogEntry.act).order_by(OpLogEntry.id.desc())) == "upkeep.drill"
 
 
+@pytest.mark.sqlite_only
 def test_a_drill_that_found_something_has_failed(house: House, report: drills.DrillReport) -> None:
     row = recorded(house, replace(report, findings=("CITY  vouchers  记-0001: changed",)))
     assert (row.has_passed, row.findings) == (False, ["CITY  vouchers  记-0001: changed"])

@@ -79,6 +79,7 @@ def test_the_newest_backup_goes_on_once_the_head_is_given(house: House, opened: 
     assert [(row.kind, row.by_name) for row in rows] == [("restored", ""), ("confirmed", "administrator")]
 
 
+@pytest.mark.sqlite_only
 def test_flask_check_names_books_that_wait_for_their_head(house: House, opened: Opened) -> None:
     new = restored(house, opened, house.back_up().path)
     session = new.ledger.session
@@ -89,6 +90,7 @@ def test_flask_check_names_books_that_wait_for_their_head(house: House, opened: 
     assert "restored books" not in [finding.check for _, finding in found]
 
 
+@pytest.mark.sqlite_only
 def test_a_second_restore_asks_again(house: House, opened: Opened) -> None:
     new = restored(house, opened, house.back_up().path)
     confirm(new, published(house))
@@ -97,12 +99,14 @@ def test_a_second_restore_asks_again(house: House, opened: Opened) -> None:
     assert refused_to_sign(again) == ["restored_unconfirmed"]
 
 
+@pytest.mark.sqlite_only
 def test_books_that_were_never_restored_have_nothing_to_confirm(house: House) -> None:
     with pytest.raises(Refused) as refused:
         confirm(house, published(house))
     assert refused.value.codes == ["head_not_asked"]
 
 
+@pytest.mark.sqlite_only
 def test_a_head_that_nobody_signed_is_not_believed(house: House, opened: Opened) -> None:
     new = restored(house, opened, house.back_up().path)
     note = published(house)
@@ -112,6 +116,7 @@ def test_a_head_that_nobody_signed_is_not_believed(house: House, opened: Opened)
         assert refused.value.codes == ["head_unreadable"]
 
 
+@pytest.mark.sqlite_only
 def test_an_older_head_than_the_books_know_is_not_enough(house: House, opened: Opened) -> None:
     first = published(house)
     house.ledger.post(GIFT)
