@@ -137,7 +137,7 @@ def _check_target(manifest: Manifest, there: Settings) -> None:
     Raises:
         Refused: ``archive_newer``, ``key_does_not_fit``, ``target_not_empty``.
     """
-    if manifest.revision not in known_revisions(there):
+    if manifest.revision not in known_revisions():
         raise refuse("archive_newer", revision=manifest.revision)
     for name in misfits(there, manifest.keys):
         raise refuse("key_does_not_fit", name=name)
@@ -186,8 +186,8 @@ def _settle(
     """Compare the triggers, upgrade an older schema, give the roles their rights, mark the log."""
     with schema.owner_engine(there) as engine:
         with engine.connect() as connection:
-            findings = [f"database: {line}" for line in trigger_differences(connection, there)]
-            is_old = revision_of(connection) != known_revisions(there)[-1]
+            findings = [f"database: {line}" for line in trigger_differences(connection)]
+            is_old = revision_of(connection) != known_revisions()[-1]
         if is_old:
             tell(f"Upgrading from revision {manifest.revision} …")
             schema.upgrade(there)
@@ -225,7 +225,7 @@ def verify(there: Settings, manifest: Manifest) -> list[str]:
     with Session(engine) as session:
         found = [
             *_check_pages(session),
-            *(f"database: {line}" for line in trigger_differences(session.connection(), there)),
+            *(f"database: {line}" for line in trigger_differences(session.connection())),
         ]
         orgs = {code: org_id for org_id, code in session.execute(select(Org.id, Org.code))}
         for org in manifest.orgs:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from charity import schema, triggers
-from charity.config import Settings, resource_dir
+from charity.config import resource_dir
 from charity.triggers import Trigger
 
 
@@ -41,9 +41,9 @@ def keep_seals(revision: str) -> Path:
     return path
 
 
-def known_revisions(settings: Settings) -> list[str]:
+def known_revisions() -> list[str]:
     """Return the revisions of this version, oldest first."""
-    directory = ScriptDirectory.from_config(schema.migration_config(settings))
+    directory = ScriptDirectory(str(resource_dir("migrations")))
     return [revision.revision for revision in directory.walk_revisions()][::-1]
 
 
@@ -52,34 +52,29 @@ def revision_of(connection: Connection) -> str:
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 
-def released_triggers(revision: str, known: list[str]) -> list[Trigger] | None:
-    """Return the triggers a revision was sealed with.
+def released_triggers(revision: str) -> list[Trigger]:
+    """Return the triggers a revision was sealed with; the newest one's stand in the code.
 
     Args:
         revision: one of the known ones.
-        known: all of this version, oldest first.
-
-    Returns:
-        None for the newest: what the code declares.
     """
-    if revision == known[-1]:
-        return None
+    if revision == known_revisions()[-1]:
+        schema.load_tables()
+        return triggers.registered()
     rows = json.loads(seals_path(revision).read_text(encoding="utf-8"))
     return [Trigger(**row) for row in rows]
 
 
-def trigger_differences(connection: Connection, settings: Settings) -> list[str]:
+def trigger_differences(connection: Connection) -> list[str]:
     """Return how the triggers of a database differ from what its revision was sealed with.
 
     Args:
         connection: any role's.
-        settings: where the migrations stand.
 
     Returns:
         One sentence a difference; one that says so for a revision this version does not know.
     """
-    schema.load_tables()
-    revision, known = revision_of(connection), known_revisions(settings)
-    if revision not in known:
+    revision = revision_of(connection)
+    if revision not in known_revisions():
         return [f"the revision {revision or '(none)'} is not known to this version"]
-    return triggers.compare(connection, released_triggers(revision, known))
+    return triggers.compare(connection, released_triggers(revision))

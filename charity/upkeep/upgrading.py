@@ -84,7 +84,7 @@ def check_upgrade(
     ``upgrade_jobs_open``, ``upgrade_disk_low``, ``upgrade_backup_missing``,
     ``upgrade_backup_old``, ``upgrade_backup_other``, ``archive_unreadable``.
     """
-    revision, known = revision_of(connection), known_revisions(settings)
+    revision, known = revision_of(connection), known_revisions()
     if not revision:
         return Standing("", known[-1], "", {}), []
     if revision not in known:
@@ -109,7 +109,7 @@ def _vouchers(connection: Connection) -> dict[str, int]:
 
 def _state_problems(connection: Connection, settings: Settings) -> Iterator[Problem]:
     """Yield what is wrong with the database itself, its jobs and its disk."""
-    if differences := trigger_differences(connection, settings):
+    if differences := trigger_differences(connection):
         yield Problem("upgrade_triggers_differ", {"what": "; ".join(differences[:3])})
     count = connection.scalar(text("SELECT COUNT(*) FROM jobs_job WHERE state IN ('queued', 'running')"))
     if count:
