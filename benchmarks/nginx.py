@@ -17,7 +17,7 @@ from benchmarks.pages import FEW, _in_turns, _Reader, _served, prepare
 from tests.support import nginx
 
 #: Answers asked for in a round, and rounds of each.
-EACH, ROUNDS = 300, 20
+EACH, ROUNDS = 50, 120
 
 
 def run() -> list[Measure]:

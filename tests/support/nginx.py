@@ -117,7 +117,7 @@ def serve(program: str, folder: Path, upstream: str, extra: str = "") -> Iterato
     (folder / "nginx.conf").write_text(
         f"{user}worker_processes 1;\ndaemon off;\nmaster_process on;\npid {folder}/pid;\n"
         f"error_log {folder}/error.log warn;\nevents {{ worker_connections 256; }}\n"
-        f"http {{\n  include /etc/nginx/mime.types;\n{temporary}  include {folder}/charity.conf;\n}}\n"
+        f"http {{\n  sendfile on;\n  tcp_nopush on;\n  include /etc/nginx/mime.types;\n{temporary}  include {folder}/charity.conf;\n}}\n"
     )
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
