@@ -32,7 +32,7 @@ navigation.register(
 #: Standing → (state for its colour, word).
 _STANDINGS = {
     "kept": ("ok", N_("must be kept")),
-    "held": ("warn", N_("held")),
+    "held": ("warn", N_("on legal hold")),
     "may_go": ("info", N_("may go")),
 }
 

@@ -78,10 +78,14 @@ CLASSES: Mapping[str, RetentionClass] = {
         RetentionClass("vouchers", N_("Vouchers"), _law(30)),
         RetentionClass("papers", N_("Source documents of vouchers"), _law(30), is_personal=True),
         RetentionClass("months", N_("Closed months: ledgers and journals"), _law(30)),
-        RetentionClass("receipts", N_("Donation receipts, kept with their vouchers"), _law(30), is_personal=True),
+        RetentionClass(
+            "receipts", N_("Donation receipts, kept with their vouchers"), _law(30), is_personal=True
+        ),
         RetentionClass("invoices", N_("Register of official invoices"), _law(30), is_personal=True),
         RetentionClass("gifts", N_("Records of gifts"), _law(30), is_personal=True),
-        RetentionClass("bank_files", N_("Bank and platform files, reconciliations"), _law(10), is_personal=True),
+        RetentionClass(
+            "bank_files", N_("Bank and platform files, reconciliations"), _law(10), is_personal=True
+        ),
         RetentionClass("interim_reports", N_("Monthly, quarterly and half-year reports"), _law(10)),
         RetentionClass("annual_reports", N_("Annual financial reports"), _law("permanent")),
         RetentionClass("handovers", N_("Inventories of archives handed over"), _law(30)),

@@ -57,7 +57,7 @@ class ArchiveWriter:
 
     def __init__(self, file: IO[bytes], at: datetime) -> None:
         self._hashing = _Hashing(file)
-        self._tar = tarfile.open(fileobj=self._hashing, mode="w", format=tarfile.PAX_FORMAT)
+        self._tar = tarfile.TarFile(fileobj=self._hashing, mode="w", format=tarfile.PAX_FORMAT)
         self._at = at
 
     def add_file(self, path: str, source: Path) -> Member:

@@ -112,9 +112,7 @@ def make_backup(
         _end(engine, key, state="failed", at=at, problem=type(error).__name__)
         raise
     _end(engine, key, state="done", at=at, revision=manifest.revision, sha256=sha256, size=size)
-    removed = surplus(
-        [each.name for each in into.iterdir()], settings.backup_keep if keep is None else keep
-    )
+    removed = surplus([each.name for each in into.iterdir()], settings.backup_keep if keep is None else keep)
     for name in removed:
         (into / name).unlink()
     return Made(path, manifest, sha256, size, tuple(removed))

@@ -102,7 +102,9 @@ def backup_command(
 @click.command("restore")
 @click.argument("archive", type=_FILE)
 @click.option("--to", "target", type=_FOLDER, required=True, help="The data folder to make; empty or new.")
-@click.option("--database", default="", metavar="URL", help="PostgreSQL: the owner's address, empty database.")
+@click.option(
+    "--database", default="", metavar="URL", help="PostgreSQL: the owner's address, empty database."
+)
 @click.option("--verify", "is_verified", is_flag=True, help="Derive everything again afterwards.")
 @click.option("--keys", "keys_from", type=_FILE, help="The file of keys; they are put into the data folder.")
 @click.option("--drill", "driller", default="", metavar="USER", help="Record it here as a drill of USER's.")
@@ -258,7 +260,9 @@ def upgrade_command(archive: Path | None, check_only: bool, as_json: bool) -> No
         )
         return
     done = "may be upgraded" if check_only else "upgraded"
-    click.echo(f"{standing.revision or 'nothing'} → {standing.newest}: {done}. Next: flask check, then start.")
+    click.echo(
+        f"{standing.revision or 'nothing'} → {standing.newest}: {done}. Next: flask check, then start."
+    )
 
 
 def _standing(settings: Settings, archive: Path | None) -> upgrading.Standing:
@@ -319,7 +323,9 @@ def rebuild_command(username: str, org: str, as_json: bool) -> None:
     """Write the files of the last checkpoint anew from the books, after their folder was lost."""
 
     def work(session: Session) -> int:
-        return rebuild_files(session, actor=_actor(session, _org(session, org), username), settings=_settings())
+        return rebuild_files(
+            session, actor=_actor(session, _org(session, org), username), settings=_settings()
+        )
 
     _tell_leaves(work, as_json, "The files of %s leaves were written.")
 

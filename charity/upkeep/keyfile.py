@@ -74,7 +74,9 @@ def write_keys(path: Path, keys: Mapping[str, str], passphrase: str) -> None:
     salt, nonce = os.urandom(16), os.urandom(12)
     sealed = AESGCM(_derive(passphrase, salt)).encrypt(nonce, json.dumps(dict(keys)).encode(), FORM.encode())
     parts = {"salt": salt, "nonce": nonce, "sealed": sealed}
-    text = json.dumps({"form": FORM, **{name: base64.b64encode(part).decode() for name, part in parts.items()}})
+    text = json.dumps(
+        {"form": FORM, **{name: base64.b64encode(part).decode() for name, part in parts.items()}}
+    )
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text + "\n")
 

@@ -23,7 +23,9 @@ class Backup(Base):
         CheckConstraint(f"state IN ({_STATES})", name="state_known"),
         CheckConstraint("(state = 'running') = (ended_at IS NULL)", name="ended"),
         # Two at once would only slow each other down; the index lets one begin.
-        Index("uq_upkeep_backup_running", "state", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index(
+            "uq_upkeep_backup_running", "state", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING
+        ),
         Index("ix_upkeep_backup_started", "started_at"),
     )
 

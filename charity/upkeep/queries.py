@@ -14,7 +14,9 @@ from charity.upkeep.models import Backup
 
 def latest_backups(session: Session, limit: int = 30) -> Sequence[Backup]:
     """Return the latest backups, newest first."""
-    return session.scalars(select(Backup).order_by(Backup.started_at.desc(), Backup.id.desc()).limit(limit)).all()
+    return session.scalars(
+        select(Backup).order_by(Backup.started_at.desc(), Backup.id.desc()).limit(limit)
+    ).all()
 
 
 def last_begun_at(session: Session) -> datetime | None:

@@ -33,7 +33,9 @@ from charity.web.render import render
 
 blueprint = Blueprint("upkeep", __name__)
 
-navigation.register("office", "upkeep.state", N_("State of the system"), "upkeep.read", order=75, group="settings")
+navigation.register(
+    "office", "upkeep.state", N_("State of the system"), "upkeep.read", order=75, group="settings"
+)
 
 #: How long what was found is told again before the probes run anew: anybody may ask.
 _KEPT_FOR = timedelta(seconds=5)
@@ -164,7 +166,9 @@ def _detail(probe: health.Probe) -> str:
 def _schedule(found: Settings) -> str:
     """Return how backups are made, in a sentence."""
     if found.backup_hours <= 0 or found.backup_dir is None:
-        return _("No backups are scheduled here. Set CHARITY_BACKUP_DIR and CHARITY_BACKUP_HOURS, or use a timer.")
+        return _(
+            "No backups are scheduled here. Set CHARITY_BACKUP_DIR and CHARITY_BACKUP_HOURS, or use a timer."
+        )
     return _(
         "One is made every %(hours)s hours; the newest %(keep)s stay.",
         hours=found.backup_hours,
@@ -179,7 +183,10 @@ def state() -> ResponseReturnValue:
     session = db.session()
     probes = tuple(
         ProbeRow(
-            translated(health.LABELS[probe.name]), probe.state, translated(_STATES[probe.state]), _detail(probe)
+            translated(health.LABELS[probe.name]),
+            probe.state,
+            translated(_STATES[probe.state]),
+            _detail(probe),
         )
         for probe in _examined()
     )

@@ -63,11 +63,13 @@ def take_snapshot(url: str, folder: Path) -> Iterator[Snapshot]:
 def _sqlite(path: Path, folder: Path) -> Iterator[Snapshot]:
     """Copy the file while others read and write it, then pack the copy."""
     copy = folder / "copy.sqlite"
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as source:
-        with closing(sqlite3.connect(copy)) as target:
-            # In one go: it reads one state of the write-ahead log and blocks no writer.
-            source.backup(target)
-            target.execute("PRAGMA journal_mode=DELETE")
+    with (
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as source,
+        closing(sqlite3.connect(copy)) as target,
+    ):
+        # In one go: it reads one state of the write-ahead log and blocks no writer.
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=DELETE")
     packed = folder / "database.sqlite.gz"
     with copy.open("rb") as plain, gzip.open(packed, "wb", compresslevel=1) as into:
         shutil.copyfileobj(plain, into, 1024 * 1024)
@@ -123,7 +125,9 @@ def find_program(name: str) -> str:
     Raises:
         Refused: ``program_missing``.
     """
-    found = shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))[::-1]), None)
+    found = shutil.which(name) or next(
+        iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))[::-1]), None
+    )
     if found is None:
         raise refuse("program_missing", program=name)
     return found

@@ -69,10 +69,11 @@ def message_of(record: logging.LogRecord) -> str:
     A text of another's library without values may have been put together before it came
     here; nothing is known of it, so it is withheld.
     """
-    if not isinstance(record.msg, str):
+    text: object = record.msg
+    if not isinstance(text, str):  # a library may hand over anything
         return _WITHHELD
     if not record.args:
-        return record.msg if record.name.startswith("charity") else _WITHHELD
+        return text if record.name.startswith("charity") else _WITHHELD
     given = iter(record.args) if isinstance(record.args, tuple) else None
     named = record.args if isinstance(record.args, dict) else {}
 
@@ -81,7 +82,7 @@ def message_of(record: logging.LogRecord) -> str:
         is_count = isinstance(found, int) and -_COUNT < found < _COUNT
         return str(found) if is_count else _WITHHELD
 
-    return _FIELD.sub(value, record.msg)
+    return _FIELD.sub(value, text)
 
 
 def error_of(error: BaseException) -> dict[str, Any]:

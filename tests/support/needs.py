@@ -39,7 +39,8 @@ def needed(program: str, *names: str) -> str:
     """Return the path of a program under any of its names, or skip the test."""
     # Debian keeps servers where only root's path leads.
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
-    return next((found for name in names if (found := shutil.which(name, path=path))), None) or missing(program)
+    found = (shutil.which(name, path=path) for name in names)
+    return next(filter(None, found), None) or missing(program)
 
 
 def summary(reasons: list[str]) -> str:

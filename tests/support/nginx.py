@@ -115,9 +115,10 @@ def serve(program: str, folder: Path, upstream: str, extra: str = "") -> Iterato
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
-        f"{user}worker_processes 1;\ndaemon off;\nmaster_process on;\npid {folder}/pid;\n"
-        f"error_log {folder}/error.log warn;\nevents {{ worker_connections 256; }}\n"
-        f"http {{\n  sendfile on;\n  tcp_nopush on;\n  include /etc/nginx/mime.types;\n{temporary}  include {folder}/charity.conf;\n}}\n"
+        f"{user}worker_processes 1;\ndaemon off;\npid {folder}/pid;\nerror_log {folder}/error.log warn;\n"
+        "events { worker_connections 256; }\n"
+        f"http {{\n  sendfile on;\n  tcp_nopush on;\n  include /etc/nginx/mime.types;\n{temporary}"
+        f"  include {folder}/charity.conf;\n}}\n"
     )
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True)

@@ -73,7 +73,9 @@ def post_many(ledger: Ledger, count: int, paper: str, on: date = date(2026, 3, 5
     for start in range(0, count, _AT_ONCE):
         ids = [new_id() for _ in range(min(_AT_ONCE, count - start))]
         with unit_of_work(ledger.session) as session:
-            session.execute(insert(Draft), [{**signed, "id": key, "idempotency_key": f"k{key}"} for key in ids])
+            session.execute(
+                insert(Draft), [{**signed, "id": key, "idempotency_key": f"k{key}"} for key in ids]
+            )
         with unit_of_work(ledger.session) as session:
             posting.post_drafts(session, actor=ledger.actor("chief"), draft_ids=ids, on=date(2026, 12, 31))
 

@@ -278,9 +278,7 @@ def test_other_keys_are_refused_before_anything_is_written(house: House) -> None
 @pytest.mark.sqlite_only
 def test_a_retired_field_key_still_fits(house: House) -> None:
     made = house.back_up()
-    changed = replace(
-        house.settings, field_key=b"\x01" * 32, retired_field_keys=(house.settings.field_key,)
-    )
+    changed = replace(house.settings, field_key=b"\x01" * 32, retired_field_keys=(house.settings.field_key,))
     assert replace(house, settings=changed).restore(made.path).vouchers == 1
 
 

@@ -74,7 +74,12 @@ def test_a_drill_of_tomorrow_is_refused(house: House, report: drills.DrillReport
 @pytest.mark.sqlite_only
 def test_something_else_than_a_report_is_refused(report: drills.DrillReport) -> None:
     good = report.to_json()
-    for wrong in ({}, {**good, "form": "other"}, {**good, "vouchers": "many"}, {**good, "drilled_at": "2026"}):
+    for wrong in (
+        {},
+        {**good, "form": "other"},
+        {**good, "vouchers": "many"},
+        {**good, "drilled_at": "2026"},
+    ):
         with pytest.raises(Refused) as refused:
             drills.read_report(wrong)
         assert refused.value.codes == ["drill_unreadable"]

@@ -21,10 +21,10 @@ from sqlalchemy.orm import Session
 
 from charity import schema, triggers
 from charity.config import Settings
+from charity.errors import Refused
 from charity.ledger import checks
 from charity.proofs.checks import CHECKS as PROOF_CHECKS
 from charity.proofs.sequencer import SessionRunner, sequence
-from charity.errors import Refused
 from tests.books import Ledger, open_books
 from tests.service.upkeep.conftest import AT, GIFT
 from tests.support import databases, needs, postgres, source
@@ -46,7 +46,12 @@ class Cluster:
         """Run one of PostgreSQL's programs as the server's user."""
         environ = {"PATH": f"{self.programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.base)}
         done = subprocess.run(
-            [f"{self.programs}/{name}", *arguments], cwd=self.base, env=environ, capture_output=True, text=True, **self.who
+            [f"{self.programs}/{name}", *arguments],
+            cwd=self.base,
+            env=environ,
+            capture_output=True,
+            text=True,
+            **self.who,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -57,7 +62,16 @@ class Cluster:
         options = [part for value in settings for part in ("-c", value)]
         with log.open("ab") as out:
             process = subprocess.Popen(
-                [f"{self.programs}/postgres", "-D", str(data), "-k", str(self.base), "-c", "listen_addresses=", *options],
+                [
+                    f"{self.programs}/postgres",
+                    "-D",
+                    str(data),
+                    "-k",
+                    str(self.base),
+                    "-c",
+                    "listen_addresses=",
+                    *options,
+                ],
                 cwd=self.base,
                 env={"PATH": f"{self.programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self.base)},
                 stdout=out,
@@ -92,7 +106,17 @@ def cluster() -> Iterator[Cluster]:
         if made.who:
             os.chown(path, made.who["user"], made.who["group"])
     made.run(
-        "initdb", "-D", f"{base}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
+        "initdb",
+        "-D",
+        f"{base}/data",
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
     )
     yield made
     shutil.rmtree(base, ignore_errors=True)
@@ -116,13 +140,25 @@ def test_the_books_come_back_as_they_stood_at_an_instant(cluster: Cluster, tmp_p
     restore = documented("restore_command").replace("/srv/charity-wal", str(cluster.archive))
     data, back = cluster.base / "data", cluster.base / "back"
     with cluster.running(data, "archive_mode=on", f"archive_command={archive}", "wal_level=replica"):
-        cluster.server.run(*(f"CREATE ROLE {role} LOGIN" for role in (postgres.OWNER, postgres.APP, postgres.AUDITOR)))
-        cluster.server.create("charity")
-        settings = databases.make_settings(
-            tmp_path, databases.postgresql_database(cluster.server, "charity")
+        cluster.server.run(
+            *(f"CREATE ROLE {role} LOGIN" for role in (postgres.OWNER, postgres.APP, postgres.AUDITOR))
         )
+        cluster.server.create("charity")
+        settings = databases.make_settings(tmp_path, databases.postgresql_database(cluster.server, "charity"))
         schema.upgrade(settings)
-        cluster.run("pg_basebackup", "-h", str(cluster.base), "-U", "postgres", "-D", str(back), "-X", "none", "-c", "fast")
+        cluster.run(
+            "pg_basebackup",
+            "-h",
+            str(cluster.base),
+            "-U",
+            "postgres",
+            "-D",
+            str(back),
+            "-X",
+            "none",
+            "-c",
+            "fast",
+        )
         engine = create_engine(settings.database_url)
         with Session(engine) as session:
             ledger = open_books(session)
@@ -141,7 +177,11 @@ def test_the_books_come_back_as_they_stood_at_an_instant(cluster: Cluster, tmp_p
     (back / "recovery.signal").touch()
     if cluster.who:
         os.chown(back / "recovery.signal", cluster.who["user"], cluster.who["group"])
-    recovery = (f"restore_command={restore}", f"recovery_target_time={instant}", "recovery_target_action=promote")
+    recovery = (
+        f"restore_command={restore}",
+        f"recovery_target_time={instant}",
+        "recovery_target_action=promote",
+    )
     with cluster.running(back, *recovery):
         assert vouchers(settings) == 1
         with schema.owner_engine(settings) as owner, owner.connect() as connection:

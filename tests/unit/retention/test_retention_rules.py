@@ -32,9 +32,7 @@ def test_a_term_counts_from_the_day_after_the_year(years, year, first) -> None:
     assert may_go_from(term(years), year) == first
 
 
-@pytest.mark.parametrize(
-    ("on", "expected"), [(date(2036, 12, 31), "kept"), (date(2037, 1, 1), "may_go")]
-)
+@pytest.mark.parametrize(("on", "expected"), [(date(2036, 12, 31), "kept"), (date(2037, 1, 1), "may_go")])
 def test_the_last_day_of_a_term_still_counts(on: date, expected: str) -> None:
     assert standing(TEN, 2026, [], on) == (expected, date(2037, 1, 1))
 
@@ -53,9 +51,7 @@ def test_a_hold_beats_the_term_of_what_it_names(hold: HoldSpan, expected: str) -
 
 
 def test_a_term_that_changes_applies_from_its_day() -> None:
-    changed = RetentionClass(
-        "x", "", (term(10), RetentionTerm(date(2030, 1, 1), 15, "new law"))
-    )
+    changed = RetentionClass("x", "", (term(10), RetentionTerm(date(2030, 1, 1), 15, "new law")))
     assert changed.term(date(2029, 12, 31)).years == 10
     assert changed.term(date(2030, 1, 1)).years == 15
 
@@ -64,7 +60,10 @@ def test_terms_of_the_law_are_those_of_the_archives_rule() -> None:
     """79号令: 凭证、账簿 30; 中期报告、对账单 10; 年度报告、销毁清册 永久. Not one is verified yet."""
     on = date(2026, 3, 18)
     years = {code: each.term(on).years for code, each in CLASSES.items() if each.is_books}
-    assert {code for code, value in years.items() if value == "permanent"} == {"annual_reports", "destructions"}
+    assert {code for code, value in years.items() if value == "permanent"} == {
+        "annual_reports",
+        "destructions",
+    }
     assert {code for code, value in years.items() if value == 10} == {"bank_files", "interim_reports"}
     assert [code for code, each in CLASSES.items() if each.term(on).is_verified] == []
 

@@ -54,7 +54,7 @@ def test_two_people_place_and_release_a_hold(as_role: Callable[..., FlaskClient]
     assert "诉讼保全" in page
     assert "Release …" not in page, "who placed it does not release it"
     page = chief.get("/office/retention", headers=ENGLISH).text
-    address = page.partition('/office/retention/hold/')[2].partition('"')[0]
+    address = page.partition("/office/retention/hold/")[2].partition('"')[0]
     assert chief.get(f"/office/retention/hold/{address}").status_code == 200
     assert keeper.post(f"/office/retention/hold/{address}", data={"reason": "x"}).status_code == 422
     assert chief.post(f"/office/retention/hold/{address}", data={"reason": "已结案"}).status_code == 303

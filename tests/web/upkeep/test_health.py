@@ -168,9 +168,7 @@ class TestToken:
         assert client.get("/metrics", headers=sent).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("CHARITY_METRICS_TOKEN", "short"), ("CHARITY_LOG", "xml")]
-)
+@pytest.mark.parametrize(("name", "value"), [("CHARITY_METRICS_TOKEN", "short"), ("CHARITY_LOG", "xml")])
 def test_a_setting_that_would_do_harm_is_refused(tmp_path, name: str, value: str) -> None:
     environ = {"CHARITY_ENV": "test", "CHARITY_DATA": str(tmp_path), **databases.KEYS, name: value}
     with pytest.raises(UnsafeSettings, match=name):

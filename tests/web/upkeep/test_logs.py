@@ -20,7 +20,14 @@ from tests.books import Ledger
 from tests.builders import client_as
 
 #: What people type, and what must never stand in a log.
-CANARIES = ("欧阳秀兰", "ouyangxiulan", "13912345678", "371402199001011234", "xiulan@example.org", "6222021234567890123")
+CANARIES = (
+    "欧阳秀兰",
+    "ouyangxiulan",
+    "13912345678",
+    "371402199001011234",
+    "xiulan@example.org",
+    "6222021234567890123",
+)
 
 
 @pytest.fixture
@@ -92,14 +99,18 @@ def test_what_people_type_stands_nowhere_in_the_log(app: Flask, books: Ledger, s
         from charity.db import db
 
         try:
-            db.session.execute(text("SELECT no_such FROM places_org WHERE name = :name"), {"name": name + phone})
+            db.session.execute(
+                text("SELECT no_such FROM places_org WHERE name = :name"), {"name": name + phone}
+            )
         except Exception:
             logging.getLogger("charity.test").exception("the query for %s failed", phone)
     logging.getLogger("other.library").warning(f"ready-made text about {pinyin}")
     logging.getLogger("other.library").warning("about %s", name)
     said = stream.getvalue()
     assert "users.profile" in said
-    assert [canary for canary in CANARIES if canary in said or canary.encode("unicode_escape").decode() in said] == []
+    assert [
+        canary for canary in CANARIES if canary in said or canary.encode("unicode_escape").decode() in said
+    ] == []
 
 
 def test_a_crash_is_told_by_kind_and_place(app: Flask, stream: io.StringIO) -> None:

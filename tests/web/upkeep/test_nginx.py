@@ -51,14 +51,16 @@ class Site:
         """Ask for a path; return status, headers and body."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         self.sent += 1
-        with socket.create_connection(("127.0.0.1", self.proxy.port), timeout=10) as plain:
-            with self.trust.wrap_socket(plain, server_hostname=HOST) as secure:
-                connection = http.client.HTTPConnection(HOST)
-                connection.sock = secure
-                connection.request("GET", path, headers=sent)
-                answer = connection.getresponse()
-                found = {name.lower(): value for name, value in answer.getheaders()}
-                return answer.status, found, answer.read().decode()
+        with (
+            socket.create_connection(("127.0.0.1", self.proxy.port), timeout=10) as plain,
+            self.trust.wrap_socket(plain, server_hostname=HOST) as secure,
+        ):
+            connection = http.client.HTTPConnection(HOST)
+            connection.sock = secure
+            connection.request("GET", path, headers=sent)
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, found, answer.read().decode()
 
     def until(self, is_so: Callable[[], bool], path: str, **headers: str) -> tuple[int, dict[str, str], str]:
         """Ask again and again until the app has been asked as wanted; return the last answer."""
