@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, request
 
@@ -69,8 +69,8 @@ def message_of(record: logging.LogRecord) -> str:
     A text of another's library without values may have been put together before it came
     here; nothing is known of it, so it is withheld.
     """
-    text: object = record.msg
-    if not isinstance(text, str):  # a library may hand over anything
+    text = cast(object, record.msg)  # whatever its type says, a library may hand over anything
+    if not isinstance(text, str):
         return _WITHHELD
     if not record.args:
         return text if record.name.startswith("charity") else _WITHHELD

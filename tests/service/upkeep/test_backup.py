@@ -206,7 +206,7 @@ def _with(archive: Path, change: Callable[[str, bytes], bytes | None], *more: tu
     return changed
 
 
-def _refused(house: House, archive: Path, code: str, **values: object) -> None:
+def assert_refused(house: House, archive: Path, code: str, **values: object) -> None:
     target, url = house.targets()
     with pytest.raises(Refused) as refused:
         house.restore(archive, **{"target": target, "url": url, **values})
@@ -219,7 +219,7 @@ def test_a_changed_member_is_refused(house: House) -> None:
     def change(name: str, data: bytes) -> bytes:
         return data + b"x" if name.startswith("files/attachments") else data
 
-    _refused(house, _with(house.back_up().path, change), "archive_changed")
+    assert_refused(house, _with(house.back_up().path, change), "archive_changed")
 
 
 @pytest.mark.sqlite_only
@@ -227,13 +227,13 @@ def test_a_missing_member_is_refused(house: House) -> None:
     def change(name: str, data: bytes) -> bytes | None:
         return None if name.startswith("files/attachments") else data
 
-    _refused(house, _with(house.back_up().path, change), "archive_changed")
+    assert_refused(house, _with(house.back_up().path, change), "archive_changed")
 
 
 @pytest.mark.sqlite_only
 def test_a_member_that_is_not_listed_is_refused(house: House) -> None:
     changed = _with(house.back_up().path, lambda _name, data: data, ("../escape", b"x"))
-    _refused(house, changed, "archive_unlisted")
+    assert_refused(house, changed, "archive_unlisted")
 
 
 @pytest.mark.sqlite_only
@@ -241,7 +241,7 @@ def test_an_archive_that_is_cut_off_is_refused(house: House) -> None:
     made = house.back_up()
     cut = made.path.with_name("cut.tar")
     cut.write_bytes(made.path.read_bytes()[:-20_000])
-    _refused(house, cut, "archive_unreadable")
+    assert_refused(house, cut, "archive_unreadable")
 
 
 @pytest.mark.sqlite_only
@@ -249,7 +249,7 @@ def test_a_list_that_leads_out_of_the_folder_is_refused(house: House) -> None:
     def change(name: str, data: bytes) -> bytes:
         return data.replace(b"files/attachments", b"../../../attachm") if name == "manifest.json" else data
 
-    _refused(house, _with(house.back_up().path, change), "archive_unreadable")
+    assert_refused(house, _with(house.back_up().path, change), "archive_unreadable")
 
 
 @pytest.mark.sqlite_only
@@ -259,7 +259,7 @@ def test_a_backup_of_a_newer_version_is_refused(house: House) -> None:
             return data
         return json.dumps(json.loads(data) | {"revision": "9999"}).encode()
 
-    _refused(house, _with(house.back_up().path, change), "archive_newer")
+    assert_refused(house, _with(house.back_up().path, change), "archive_newer")
 
 
 @pytest.mark.sqlite_only
@@ -294,13 +294,13 @@ def test_a_target_that_holds_something_is_refused(house: House) -> None:
 
 @pytest.mark.postgresql_only
 def test_a_database_with_tables_is_refused(house: House) -> None:
-    _refused(house, house.back_up().path, "target_not_empty", url=house.settings.owner_url)
+    assert_refused(house, house.back_up().path, "target_not_empty", url=house.settings.owner_url)
 
 
 def test_the_kind_of_database_must_fit(house: House) -> None:
     dialect = house.engine.dialect.name
     url = "postgresql://owner@/x?host=/nowhere" if dialect == "sqlite" else ""
-    _refused(house, house.back_up().path, "target_wrong_kind", url=url)
+    assert_refused(house, house.back_up().path, "target_wrong_kind", url=url)
 
 
 def test_a_tampered_guard_is_found(house: House, owner_connection) -> None:

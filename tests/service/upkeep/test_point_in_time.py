@@ -130,6 +130,39 @@ def vouchers(settings: Settings) -> int:
     return int(count)
 
 
+def lose_an_afternoon(cluster: Cluster, settings: Settings) -> tuple[Ledger, str]:
+    """Post one voucher, note the instant, post two more and publish; return books and instant."""
+    engine = create_engine(settings.database_url)
+    with Session(engine) as session:
+        ledger = open_books(session)
+        ledger.open_months("2026-01", "2026-03")
+        ledger.post(GIFT)
+        sign(session, ledger, settings)
+        instant = session.execute(text("SELECT clock_timestamp()::text")).scalar_one()
+        session.rollback()
+        ledger.post(GIFT)
+        ledger.post(GIFT)
+        sign(session, ledger, settings)
+    engine.dispose()
+    assert vouchers(settings) == 3
+    cluster.server.run("SELECT pg_switch_wal()")
+    return ledger, str(instant)
+
+
+def check_books(settings: Settings, org_id: int) -> None:
+    """Hold restored books to every check of the database, and the log to its refusal."""
+    with schema.owner_engine(settings) as owner, owner.connect() as connection:
+        assert triggers.compare(connection) == []
+    engine = create_engine(settings.database_url)
+    with Session(engine) as session:
+        every = (*checks.CHECKS, *PROOF_CHECKS)
+        assert [finding for check in every for finding in check(session, org_id)] == []
+        with pytest.raises(Refused) as refused:
+            sign(session, Ledger(session, org_id), settings)
+        assert refused.value.codes == ["checkpoint_not_contained"]
+    engine.dispose()
+
+
 def test_the_books_come_back_as_they_stood_at_an_instant(cluster: Cluster, tmp_path: Path) -> None:
     """Post one, note the instant, post two more, lose the disk: one voucher is there again.
 
@@ -139,62 +172,26 @@ def test_the_books_come_back_as_they_stood_at_an_instant(cluster: Cluster, tmp_p
     archive = documented("archive_command").replace("/srv/charity-wal", str(cluster.archive))
     restore = documented("restore_command").replace("/srv/charity-wal", str(cluster.archive))
     data, back = cluster.base / "data", cluster.base / "back"
+    roles = (postgres.OWNER, postgres.APP, postgres.AUDITOR)
     with cluster.running(data, "archive_mode=on", f"archive_command={archive}", "wal_level=replica"):
-        cluster.server.run(
-            *(f"CREATE ROLE {role} LOGIN" for role in (postgres.OWNER, postgres.APP, postgres.AUDITOR))
-        )
+        cluster.server.run(*(f"CREATE ROLE {role} LOGIN" for role in roles))
         cluster.server.create("charity")
-        settings = databases.make_settings(tmp_path, databases.postgresql_database(cluster.server, "charity"))
+        made = databases.postgresql_database(cluster.server, "charity")
+        settings = databases.make_settings(tmp_path, made)
         schema.upgrade(settings)
-        cluster.run(
-            "pg_basebackup",
-            "-h",
-            str(cluster.base),
-            "-U",
-            "postgres",
-            "-D",
-            str(back),
-            "-X",
-            "none",
-            "-c",
-            "fast",
-        )
-        engine = create_engine(settings.database_url)
-        with Session(engine) as session:
-            ledger = open_books(session)
-            ledger.open_months("2026-01", "2026-03")
-            ledger.post(GIFT)
-            _sign(session, ledger, settings)
-            instant = session.execute(text("SELECT clock_timestamp()::text")).scalar_one()
-            session.rollback()
-            ledger.post(GIFT)
-            ledger.post(GIFT)
-            _sign(session, ledger, settings)
-        engine.dispose()
-        assert vouchers(settings) == 3
-        cluster.server.run("SELECT pg_switch_wal()")
+        where = ("-h", str(cluster.base), "-U", "postgres", "-D", str(back))
+        cluster.run("pg_basebackup", *where, "-X", "none", "-c", "fast")
+        ledger, instant = lose_an_afternoon(cluster, settings)
     shutil.rmtree(data)
     (back / "recovery.signal").touch()
     if cluster.who:
         os.chown(back / "recovery.signal", cluster.who["user"], cluster.who["group"])
-    recovery = (
-        f"restore_command={restore}",
-        f"recovery_target_time={instant}",
-        "recovery_target_action=promote",
-    )
-    with cluster.running(back, *recovery):
+    target = (f"recovery_target_time={instant}", "recovery_target_action=promote")
+    with cluster.running(back, f"restore_command={restore}", *target):
         assert vouchers(settings) == 1
-        with schema.owner_engine(settings) as owner, owner.connect() as connection:
-            assert triggers.compare(connection) == []
-        engine = create_engine(settings.database_url)
-        with Session(engine) as session:
-            found = [f for check in (*checks.CHECKS, *PROOF_CHECKS) for f in check(session, ledger.org_id)]
-            assert found == []
-            with pytest.raises(Refused) as refused:
-                _sign(session, ledger, settings)
-            assert refused.value.codes == ["checkpoint_not_contained"]
-        engine.dispose()
+        check_books(settings, ledger.org_id)
 
 
-def _sign(session: Session, ledger: Ledger, settings: Settings) -> None:
+def sign(session: Session, ledger: Ledger, settings: Settings) -> None:
+    """Bring the proof log up to date and publish it."""
     sequence(SessionRunner(session), org_id=ledger.org_id, at=AT, settings=settings)
