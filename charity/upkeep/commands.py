@@ -124,6 +124,8 @@ def restore_command(
 ) -> None:
     """Restore a backup to another data folder, and look whether all of it is there."""
     began, at = time.perf_counter(), _now()
+    if driller:  # a name that nobody has is told before the work, not after it
+        _actor(db.session(), _org(db.session(), org), driller)
     try:
         restored = restoring.restore_backup(
             archive,

@@ -87,10 +87,11 @@ def message_of(record: logging.LogRecord) -> str:
 
 def error_of(error: BaseException) -> dict[str, Any]:
     """Return an exception as its kinds and places, the innermost first, without its words."""
-    kinds, seen = [], error
+    kinds: list[str] = []
+    seen: BaseException | None = error
     while seen is not None:
         kinds.append(type(seen).__name__)
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)  # type: ignore[assignment]
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     frames = traceback.extract_tb(error.__traceback__)[-12:][::-1]
     found: dict[str, Any] = {
         "kinds": kinds,
