@@ -32,6 +32,8 @@ FEATURES = (
     "charity.donations.routes",
     "charity.receipts.routes",
     "charity.disclosure.routes",
+    "charity.retention.routes",
+    "charity.upkeep.routes",
 )
 
 
@@ -50,7 +52,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     from charity import sealed
     from charity.config import load_settings, system_clock
     from charity.documents import fonts
-    from charity.web import prefix, security
+    from charity.web import logs, prefix, security
 
     settings = settings or load_settings()
     fonts.use_fallback(settings.fallback_font)
@@ -63,6 +65,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     _refuse_unsealed_books(app)
     app.wsgi_app = prefix.OrgPrefix(app.wsgi_app, app)  # type: ignore[method-assign]
     security.install(app, settings)
+    logs.install(app, settings)
     return app
 
 

@@ -23,16 +23,12 @@ from sqlalchemy.orm import Session
 
 from charity import schema
 from charity.db import Actor, db, transact
-from charity.disclosure import checks as public_checks
-from charity.donations import checks as gift_checks
 from charity.errors import Problem, Refused
-from charity.ledger import checks as ledger_checks
 from charity.ledger import queries
 from charity.ledger.voucher_files import import_vouchers
 from charity.periods import Month, business_date
 from charity.places.models import Org
-from charity.proofs import checks as proof_checks
-from charity.receipts import checks as receipt_checks
+from charity.upkeep.checking import find_all
 from charity.users.models import User
 from charity.users.queries import actor_of
 
@@ -92,15 +88,8 @@ def check_command(org: str, as_json: bool) -> None:
     """Derive everything again from the posted lines and name the first wrong row."""
     session = db.session()
     settings = current_app.extensions["charity.settings"]
-    # The guards stand once for all orgs, and also where there is none yet.
-    found = [
-        ("*", ledger_checks.Finding("triggers", "database", fault)) for fault in schema.faults(db.engine)
-    ]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
-    for row in orgs:
-        for check in all_checks(settings.data_dir):
-            if check is not ledger_checks.check_triggers:
-                found += [(row.code, finding) for finding in check(session, row.id)]
+    found = find_all(session, [(row.id, row.code) for row in orgs], settings.data_dir)
     if as_json:
         _print({"ok": not found, "findings": [{"org": code, **asdict(finding)} for code, finding in found]})
     else:
@@ -109,18 +98,6 @@ def check_command(org: str, as_json: bool) -> None:
         click.echo("All checks passed." if not found else f"{len(found)} findings.")
     if found:
         raise SystemExit(1)
-
-
-def all_checks(data_dir: Path) -> list[ledger_checks.Check]:
-    """Return the checks of every feature, the ledger's first."""
-    return [
-        *ledger_checks.CHECKS,
-        ledger_checks.attachment_check(data_dir),
-        *proof_checks.checks(data_dir),
-        *gift_checks.CHECKS,
-        *receipt_checks.checks(data_dir),
-        *public_checks.CHECKS,
-    ]
 
 
 @click.command("orgs")
@@ -290,6 +267,8 @@ def reseal_command() -> None:
 
 def register(app: Flask) -> None:
     """Give the app its commands."""
+    from charity.upkeep.commands import COMMANDS  # which uses what stands here
+
     for command in (
         check_command,
         orgs_command,
@@ -299,6 +278,7 @@ def register(app: Flask) -> None:
         import_command,
         worker_command,
         reseal_command,
+        *COMMANDS,
     ):
         app.cli.add_command(command)
 

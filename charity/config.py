@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).resolve().parent
@@ -47,6 +48,11 @@ class Settings:
         auditor_role: PostgreSQL role that may read only.
         zone: the orgs' time zone.
         fallback_font: TrueType file asked for characters the vendored fonts lack.
+        backup_dir: folder of the backups; None until one is set.
+        backup_hours: hours between two scheduled backups; 0 makes none.
+        backup_keep: how many of the newest backups stay; 0 keeps all.
+        metrics_token: who shows it reads the metrics; empty: only this machine does.
+        log_form: ``json`` for a line of JSON an event, ``text`` for people.
     """
 
     data_dir: Path
@@ -65,6 +71,11 @@ class Settings:
     auditor_role: str = "charity_auditor"
     zone: ZoneInfo = ZoneInfo("Asia/Shanghai")
     fallback_font: Path | None = None
+    backup_dir: Path | None = None
+    backup_hours: int = 0
+    backup_keep: int = 14
+    metrics_token: str = field(default="", repr=False)
+    log_form: str = "text"
 
     @property
     def is_secure(self) -> bool:
@@ -103,12 +114,15 @@ def _key(environ: dict[str, str], name: str, data_dir: Path, may_make: bool) -> 
     return bytes.fromhex(path.read_text().strip())
 
 
-def _retired_keys(text: str) -> tuple[bytes, ...]:
-    """Return the keys of a list parted by commas.
+def _retired_keys(text: str, data_dir: Path) -> tuple[bytes, ...]:
+    """Return the keys of a list parted by commas; without one, those that a restore left behind.
 
     Raises:
         UnsafeSettings: one of them is not 32 bytes in hexadecimal.
     """
+    kept = data_dir / "keys" / "charity_retired_field_keys.hex"
+    if not text and kept.exists():
+        text = kept.read_text()
     try:
         keys = tuple(bytes.fromhex(part) for part in text.split(",") if part.strip())
     except ValueError:
@@ -148,7 +162,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         owner_url=owner,
         secret_key=_key(values, "CHARITY_SECRET_KEY", data_dir, may_make).hex(),
         field_key=_key(values, "CHARITY_FIELD_KEY", data_dir, may_make),
-        retired_field_keys=_retired_keys(values.get("CHARITY_RETIRED_FIELD_KEYS", "")),
+        retired_field_keys=_retired_keys(values.get("CHARITY_RETIRED_FIELD_KEYS", ""), data_dir),
         sign_key=_key(values, "CHARITY_SIGN_KEY", data_dir, may_make),
         public_url=values.get("PUBLIC_URL", "http://127.0.0.1:5000").rstrip("/"),
         trusted_proxies=int(values.get("TRUSTED_PROXIES", "0")),
@@ -159,7 +173,30 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         auditor_role=values.get("CHARITY_AUDITOR_ROLE", "charity_auditor"),
         zone=ZoneInfo(values.get("CHARITY_ZONE", "Asia/Shanghai")),
         fallback_font=Path(font) if (font := values.get("CHARITY_FALLBACK_FONT")) else None,
+        **_upkeep(values, environment),
     )
+
+
+def _upkeep(values: dict[str, str], environment: str) -> dict[str, Any]:
+    """Return the settings of backups, metrics and logs.
+
+    Raises:
+        UnsafeSettings: one of them would do harm.
+    """
+    log_form = values.get("CHARITY_LOG") or ("json" if environment == "production" else "text")
+    if log_form not in ("json", "text"):
+        raise UnsafeSettings("CHARITY_LOG must be json or text.")
+    token = values.get("CHARITY_METRICS_TOKEN", "")
+    if token and len(token) < 20:
+        raise UnsafeSettings("CHARITY_METRICS_TOKEN needs at least 20 characters, or nothing at all.")
+    folder = values.get("CHARITY_BACKUP_DIR")
+    return {
+        "backup_dir": Path(folder).resolve() if folder else None,
+        "backup_hours": int(values.get("CHARITY_BACKUP_HOURS", "0")),
+        "backup_keep": int(values.get("CHARITY_BACKUP_KEEP", "14")),
+        "metrics_token": token,
+        "log_form": log_form,
+    }
 
 
 def system_clock() -> datetime:

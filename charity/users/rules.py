@@ -58,6 +58,9 @@ PERMISSIONS: Mapping[str, str] = {
     "jobs.read": N_("see everybody's jobs"),
     "jobs.cancel": N_("cancel everybody's jobs"),
     "proofs.read": N_("read the proof log"),
+    "retention.read": N_("see what is kept until when"),
+    "retention.hold": N_("hold records and release holds"),
+    "upkeep.read": N_("see backups, restore drills and the state of the system"),
 }
 
 
@@ -136,6 +139,8 @@ ROLES: Mapping[str, Role] = {
             "jobs.read",
             "jobs.cancel",
             "proofs.read",
+            "retention.read",
+            "retention.hold",
         ),
         _role(
             "cashier",
@@ -155,6 +160,8 @@ ROLES: Mapping[str, Role] = {
             ["keep_archive"],
             "ledger.read",
             "proofs.read",
+            "retention.read",
+            "retention.hold",
         ),
         _role(
             "approver",
@@ -224,6 +231,7 @@ ROLES: Mapping[str, Role] = {
             "messages.send",
             "jobs.read",
             "jobs.cancel",
+            "upkeep.read",
         ),
     )
 }

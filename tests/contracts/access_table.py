@@ -159,7 +159,13 @@ receipts.verify_code                     +++++++++++++
 receipts.void                            >-++---------
 receipts.void_invoice                    >-++---------
 receipts.waive                           >------+-----
+retention.classes                        >--+-+----++-
+retention.hold                           >--+-+-------
+retention.release                        >--+-+-------
 static                                   +++++++++++++
+upkeep.metrics                           +++++++++++++
+upkeep.state                             >---------+++
+upkeep.state_for_monitors                +++++++++++++
 users.change_password                    >++++++++++++
 users.change_person                      >-----------+
 users.choose_password                    +++++++++++++
@@ -175,7 +181,6 @@ users.revoke_role                        >-----------+
 users.sign_in                            +++++++++++++
 users.sign_out                           +++++++++++++
 users.staff                              >--+------+++
-web.health                               +++++++++++++
 web.language                             +++++++++++++
 web.office                               >++++++++++++
 web.patterns                             >++++++++++++

@@ -15,12 +15,14 @@ pytestmark = pytest.mark.slow
 #: Endpoint → why no link leads to it.
 UNLINKED = {
     "static": "style, scripts and pictures are no pages",
-    "web.health": "asked by a monitor",
+    "upkeep.state_for_monitors": "asked by a monitor",
+    "upkeep.metrics": "asked by a monitor on the same machine",
     "web.patterns": "what pages are made of, for whoever writes one",
     "users.choose_password": "its address comes by mail",
     "receipts.verify_code": "its address is the QR code of a receipt",
     "jobs.status": "asked by the progress bar",
     "imports.progress": "asked by the progress bar",
+    "retention.release": "there is no hold in the demo",
     "proofs.consistency": "asked by a verifier with two sizes of his own",
 }
 

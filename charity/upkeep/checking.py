@@ -1,0 +1,46 @@
+"""Every check of every feature: what ``flask check`` runs, and a restore is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from charity import schema
+from charity.disclosure import checks as public_checks
+from charity.donations import checks as gift_checks
+from charity.ledger import checks as ledger_checks
+from charity.ledger.checks import Check, Finding
+from charity.proofs import checks as proof_checks
+from charity.receipts import checks as receipt_checks
+
+
+def all_checks(data_dir: Path) -> list[Check]:
+    """Return the checks of every feature, the ledger's first."""
+    return [
+        *ledger_checks.CHECKS,
+        ledger_checks.attachment_check(data_dir),
+        *proof_checks.checks(data_dir),
+        *gift_checks.CHECKS,
+        *receipt_checks.checks(data_dir),
+        *public_checks.CHECKS,
+    ]
+
+
+def find_all(session: Session, orgs: Sequence[tuple[int, str]], data_dir: Path) -> list[tuple[str, Finding]]:
+    """Return everything that is not as it must be, with the code of its org.
+
+    Args:
+        session: reads the books.
+        orgs: (id, code) of the orgs to check.
+        data_dir: the data folder that belongs to them.
+    """
+    # The guards stand once for all orgs, and also where there is none yet.
+    faults = schema.faults(session.connection().engine)
+    found = [("*", Finding("triggers", "database", fault)) for fault in faults]
+    for org_id, code in orgs:
+        for check in all_checks(data_dir):
+            if check is not ledger_checks.check_triggers:
+                found += [(code, finding) for finding in check(session, org_id)]
+    return found
