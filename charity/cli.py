@@ -27,7 +27,7 @@ from charity.disclosure import checks as public_checks
 from charity.donations import checks as gift_checks
 from charity.errors import Problem, Refused
 from charity.ledger import checks as ledger_checks
-from charity.ledger import queries
+from charity.ledger import opening_checks, queries
 from charity.ledger.voucher_files import import_vouchers
 from charity.periods import Month, business_date
 from charity.places.models import Org
@@ -112,6 +112,7 @@ def all_checks(data_dir: Path) -> list[ledger_checks.Check]:
     """Return the checks of every feature, the ledger's first."""
     return [
         *ledger_checks.CHECKS,
+        *opening_checks.CHECKS,
         ledger_checks.attachment_check(data_dir),
         *proof_checks.checks(data_dir),
         *gift_checks.CHECKS,
