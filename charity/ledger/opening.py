@@ -38,8 +38,12 @@ from charity.periods import Month
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
+#: Problems told at once; a column in the wrong place has one a row.
+MAX_SHOWN = 200
+
 PROBLEMS = register(
     {
+        "opening_more": N_("There are %(count)s more; correct these first."),
         "opening_taken": N_(
             "Books were taken over already, with %(month)s as their first month; it is done once."
         ),
@@ -89,6 +93,9 @@ def read_opening(
         return None, problems
     books = load_books(session, org_id, Month(file.start.year, 1).first_on)
     plan, problems = judge(file, books, today)
+    if len(problems) > MAX_SHOWN:
+        more = Problem("opening_more", {"count": len(problems) - MAX_SHOWN})
+        problems = [*problems[:MAX_SHOWN], more]
     return plan, problems or _check_state(session, org_id, file)
 
 
