@@ -104,6 +104,7 @@ def upgrade() -> None:
     )
     op.create_index('ux_ledger_opening_state', 'ledger_opening', ['org_id', 'state'], unique=True, sqlite_where=sa.text("state <> 'withdrawn'"), postgresql_where=sa.text("state <> 'withdrawn'"))
     op.add_column('ledger_draft', sa.Column('series', sa.String(length=4), server_default='', nullable=False))
+    op.add_column('messages_message', sa.Column('by_sms', sa.Boolean(), server_default=sa.text('0'), nullable=False))
     # ### end Alembic commands ###
 
 
