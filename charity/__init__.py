@@ -32,6 +32,7 @@ FEATURES = (
     "charity.donations.routes",
     "charity.receipts.routes",
     "charity.disclosure.routes",
+    "charity.founding.routes",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, String, false
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from charity.db import Base, Id
@@ -41,8 +41,6 @@ class Message(Base):
     body: Mapped[str] = mapped_column(SealedText("messages_message.body"))
     #: waiting, sent, failed.
     state: Mapped[State] = mapped_column(String(8), default="waiting")
-    #: Whether a call is to be made by text message first, through the gateway.
-    by_sms: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     #: How often it was tried.
     tries: Mapped[int] = mapped_column(default=0)
     #: When it is due; while a worker tries, already the instant after a failure.
@@ -54,6 +52,8 @@ class Message(Base):
     created_at: Mapped[datetime]
     #: Who caused it, by name.
     created_by_name: Mapped[str] = mapped_column(String(80))
+    #: ``sms`` while the gateway is to send the words of a call; else empty.
+    via: Mapped[str] = mapped_column(String(4), default="", server_default="")
 
 
 class MessageFile(Base):

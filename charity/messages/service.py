@@ -249,8 +249,8 @@ def send_by_sms(session: Session, *, actor: Actor, message_id: int) -> Message:
     """
     message = _call(session, actor, message_id)
     refuse_if(rules.check_again(message.state))
-    if not message.by_sms:
-        message.by_sms, message.state, message.tries = True, "waiting", 0
+    if message.via != "sms":
+        message.via, message.state, message.tries = "sms", "waiting", 0
         message.next_try_at, message.error = actor.at, ""
         session.flush()
         record(
@@ -261,7 +261,7 @@ def send_by_sms(session: Session, *, actor: Actor, message_id: int) -> Message:
 
 def claim_sms_due(session: Session, *, at: datetime, limit: int) -> tuple[Outgoing, ...]:
     """Take text messages that are due, oldest first; see :func:`claim_due`."""
-    return _claim(session, Message.by_sms & (Message.kind == "phone"), at, limit)
+    return _claim(session, (Message.via == "sms") & (Message.kind == "phone"), at, limit)
 
 
 def give_back_to_phone(
@@ -275,7 +275,7 @@ def give_back_to_phone(
     is_call = rules.state_after_failure(message.tries, is_permanent=is_permanent) == "failed"
     values: dict[str, object] = {"error": clean_line(error, 300)}
     if is_call:
-        values |= {"by_sms": False, "tries": 0, "next_try_at": at}
+        values |= {"via": "", "tries": 0, "next_try_at": at}
     session.execute(
         update(Message)
         .where(Message.org_id == message.org_id, Message.id == message.message_id, Message.state == "waiting")
@@ -312,7 +312,7 @@ def _claim(session: Session, which: ColumnElement[bool], at: datetime, limit: in
         if message.tries >= rules.MAX_TRIES:
             # Every try ended without a word: it is probably what kills the worker.
             message.state = "failed" if message.kind == "mail" else "waiting"
-            message.by_sms = False
+            message.via = ""
             continue
         message.tries += 1
         message.next_try_at = rules.next_try_at(message.tries, at)

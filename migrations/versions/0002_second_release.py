@@ -83,6 +83,18 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_year_figure_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'year', name=op.f('pk_ledger_year_figure'))
     )
+    op.create_table('places_qualification',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('from_on', sa.Date(), nullable=False),
+    sa.Column('until_on', sa.Date(), nullable=True),
+    sa.Column('number', sa.String(length=80), nullable=False),
+    sa.Column('issued_by', sa.String(length=80), nullable=False),
+    sa.CheckConstraint("kind IN ('public_fundraising', 'charity', 'tax_exempt', 'tax_deductible')", name=op.f('ck_places_qualification_kind_known')),
+    sa.CheckConstraint('until_on IS NULL OR until_on >= from_on', name=op.f('ck_places_qualification_dates_in_order')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_places_qualification_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'kind', 'from_on', name=op.f('pk_places_qualification'))
+    )
     op.create_table('ledger_opening',
     sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -104,7 +116,7 @@ def upgrade() -> None:
     )
     op.create_index('ux_ledger_opening_state', 'ledger_opening', ['org_id', 'state'], unique=True, sqlite_where=sa.text("state <> 'withdrawn'"), postgresql_where=sa.text("state <> 'withdrawn'"))
     op.add_column('ledger_draft', sa.Column('series', sa.String(length=4), server_default='', nullable=False))
-    op.add_column('messages_message', sa.Column('by_sms', sa.Boolean(), server_default=sa.text('0'), nullable=False))
+    op.add_column('messages_message', sa.Column('via', sa.String(length=4), server_default='', nullable=False))
     # ### end Alembic commands ###
 
 
