@@ -298,10 +298,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         UnsafeSettings: a key is missing outside development and demo, or something would
             run unsafely.
     """
-    given = dict(os.environ) if environ is None else dict(environ)
-    data_dir = Path(given.get("CHARITY_DATA", "var")).resolve()
+    values = dict(os.environ) if environ is None else dict(environ)
+    data_dir = Path(values.get("CHARITY_DATA", "var")).resolve()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    values = {**read_settings_file(data_dir), **given}
+    values = {**read_settings_file(data_dir), **values}
     environment = values.get("CHARITY_ENV", "development")
     if environment not in ("production", "demo", "development", "test"):
         raise UnsafeSettings("CHARITY_ENV must be production, demo, development or test.")

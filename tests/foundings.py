@@ -29,7 +29,8 @@ def sample_units() -> bytes:
 
 def as_form(data: dict[str, Any], code: str) -> dict[str, str]:
     """Return a plan as the page's form sends it."""
-    fields = {"code": code}
+    # A browser sends every list of the page, the empty rows of qualifications too.
+    fields = {"code": code} | {f"qualifications-{number}-kind": "" for number in range(4)}
     for part, given in data.items():
         rows = enumerate(given) if isinstance(given, list) else [("", given)]
         for number, row in rows:
@@ -37,6 +38,6 @@ def as_form(data: dict[str, Any], code: str) -> dict[str, str]:
             for key, value in row.items():
                 if value is True:
                     fields[f"{prefix}-{key}"] = "y"
-                elif value not in (None, "", False):
+                elif value not in (None, False):
                     fields[f"{prefix}-{key}"] = str(value)
     return fields

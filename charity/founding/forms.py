@@ -49,8 +49,8 @@ class QualificationPart(_Part):
     kind = SelectField(_("Qualification"), choices=_chosen(dict(QUALIFICATIONS), empty=True))
     number = LineField(_("Number"), limit=80)
     issued_by = LineField(_("Issued by"), [Optional()], limit=80)
-    from_on = LineField(_("First day"), limit=20, render_kw={"placeholder": "2026-01-01"})
-    until_on = LineField(_("Last day"), [Optional()], limit=20)
+    from_on = LineField(_("Valid from"), limit=20, render_kw={"placeholder": "2026-01-01"})
+    until_on = LineField(_("Valid until"), [Optional()], limit=20)
 
 
 class FundPart(_Part):
@@ -146,5 +146,5 @@ class SetupForm(BaseForm):
     def _own_place(self, where: str) -> str:
         part, _dash, rest = where.partition("-")
         number, _dash, key = rest.partition("-")
-        kept = self._kept.get(part, [])
+        kept: list[int] = getattr(self, "_kept", {}).get(part, [])
         return f"{part}-{kept[int(number)]}-{key}" if number.isdigit() and int(number) < len(kept) else where

@@ -103,8 +103,8 @@ def send(gateway: SmsGateway, phone: str, text: str, timeout_s: float = TIMEOUT_
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        said = answer.read(300).decode("utf-8", "replace")
+        with connection.getresponse() as answer:
+            said = answer.read(300).decode("utf-8", "replace")
     except (OSError, HTTPException) as error:
         raise GatewayRefused(f"{type(error).__name__}: {error}", is_permanent=False) from error
     finally:
