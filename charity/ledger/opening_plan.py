@@ -329,7 +329,7 @@ def _check_years(scene: Scene) -> Iterator[Problem]:
     for row in scene.file.rows[YEARS]:
         if int(row.cells["year"]) != last:
             continue
-        for code, what in (("net_assets", "年末净资产"), ("restricted", "限定性净资产")):
+        for code, what in (("net_assets", "净资产"), ("restricted", "限定性净资产")):
             if row.fen(code) != net[code]:
                 values = {"at": row.at, "what": what, "year": last, "year_end": format_yuan(row.fen(code))}
                 values |= {"opening": format_yuan(net[code])}
