@@ -53,7 +53,13 @@ def sqlite_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFact
 def roles(as_role: Callable[..., FlaskClient], clock: Clock) -> Callable[[str], FlaskClient]:
     """Signed-in members of staff on 3 September."""
     clock.set(datetime(2026, 9, 3, 4, 0, tzinfo=UTC))
-    return lambda role: as_role(role)
+
+    def signed_in(role: str) -> FlaskClient:
+        client = as_role(role)
+        client.set_cookie("language", "en")
+        return client
+
+    return signed_in
 
 
 def hand_in(client: FlaskClient, data: bytes, url: str = URL) -> TestResponse:
