@@ -34,6 +34,7 @@ FEATURES = (
     "charity.disclosure.routes",
     "charity.retention.routes",
     "charity.upkeep.routes",
+    "charity.founding.routes",
 )
 
 
@@ -163,7 +164,7 @@ def _refuse_unsealed_books(app: Flask) -> None:
         db.engine.dispose()
 
     def refuse() -> None:
-        if app.extensions["charity.is_closed"] and request.endpoint != "static":
+        if app.extensions["charity.is_closed"] and request.endpoint not in ("static", "founding.setup"):
             app.extensions["charity.is_closed"] = look()
             if app.extensions["charity.is_closed"]:
                 abort(503)

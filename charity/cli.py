@@ -11,6 +11,7 @@ import json
 import signal
 import threading
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,12 +19,13 @@ from typing import Any, NoReturn
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, FlaskGroup
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from charity import schema
+from charity.config import SETTINGS_FILE, Settings
 from charity.db import Actor, db, transact
-from charity.errors import Problem, Refused
+from charity.errors import SENTENCES, Problem, Refused
 from charity.ledger import queries
 from charity.ledger.voucher_files import import_vouchers
 from charity.periods import Month, business_date
@@ -265,6 +267,77 @@ def reseal_command() -> None:
     click.echo(f"{done} rows sealed anew.")
 
 
+@click.command("setup")
+@click.option(
+    "--from",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="TOML or JSON, as docs/setup.md shows; questions are asked without it.",
+)
+@click.option("--code", "wants_code", is_flag=True, help="Print the code that opens the set-up page.")
+@click.option("--links", "wants_links", is_flag=True, help="Print links of administrators again.")
+@click.option("--check", "only_check", is_flag=True, help="Judge only; change nothing.")
+@click.option("--test-mail", default="", metavar="ADDRESS", help="Send a test mail first.")
+@click.option("--test-sms", default="", metavar="NUMBER", help="Send a test message first.")
+def setup_command(
+    path: Path | None,
+    wants_code: bool,
+    wants_links: bool,
+    only_check: bool,
+    test_mail: str,
+    test_sms: str,
+) -> None:
+    """Set up the federation: once, from a file, by questions, or on the page /setup."""
+    from charity.founding import steps
+    from charity.founding.asking import ask, read_file
+    from charity.founding.code import setup_code
+    from charity.founding.service import is_founded
+    from charity.web.prefix import reserved_segments
+
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    settings, at = current_app.extensions["charity.settings"], current_app.config["CLOCK"]()
+    if not inspect(db.session().connection()).has_table("places_org"):
+        db.session().rollback()
+        schema.upgrade(settings)
+    if is_founded(db.session()):
+        _links_again(settings, at) if wants_links else _fail(SENTENCES["setup_done"])
+        return
+    if wants_code:
+        click.echo(f"{settings.public_url}/setup\n{setup_code(settings.data_dir)[0]}")
+        return
+    reserved = reserved_segments(app)
+    try:
+        data, units = read_file(path) if path else ask(business_date(at, settings.zone))
+        plan = steps.judge(settings, data, reserved)
+        if test_mail:
+            steps.try_mail_of(plan, test_mail, at)
+        if test_sms:
+            steps.try_sms_of(plan, test_sms)
+        if only_check:
+            click.echo("The plan is sound; nothing was changed.")
+            return
+        founded = steps.found(settings, plan, units, at, reserved)
+    except Refused as refused:
+        _refused(refused, False)
+    click.echo(f"{founded.name} is set up. Its settings stand in {settings.data_dir / SETTINGS_FILE};")
+    click.echo("restart the server. Each administrator chooses a password here, within three days:")
+    for name, link in steps.links(settings, founded, at, plan.site["public_url"]):
+        click.echo(f"  {name}: {link}")
+
+
+def _links_again(settings: Settings, at: datetime) -> None:
+    """Print the links of administrators who have not chosen a password yet."""
+    from charity.founding import steps
+
+    try:
+        founded = steps.founded_before(db.session())
+    except Refused as refused:
+        _refused(refused, False)
+    for name, link in steps.links(settings, founded, at, settings.public_url):
+        click.echo(f"{name}: {link}")
+
+
 def register(app: Flask) -> None:
     """Give the app its commands."""
     from charity.upkeep.commands import COMMANDS  # which uses what stands here
@@ -279,6 +352,7 @@ def register(app: Flask) -> None:
         worker_command,
         reseal_command,
         *COMMANDS,
+        setup_command,
     ):
         app.cli.add_command(command)
 

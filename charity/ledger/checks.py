@@ -23,6 +23,7 @@ from charity.ledger.attachments import attachment_path
 from charity.ledger.commitments import differing_fields
 from charity.ledger.models import Account, Attachment, Fund, GuardRule, Period, VoucherCounter
 from charity.ledger.reading import PostedRecord, each_voucher, read_vouchers
+from charity.ledger.rules import TAKEN_OVER_SERIES
 from charity.ledger.sealed_models import (
     Balance,
     CashFlowTotal,
@@ -226,6 +227,7 @@ def check_balances(session: Session, org_id: int) -> list[Finding]:
     entry_class = case(
         (VoucherLine.is_retag, literal("retag")),
         (Voucher.kind == "correction", literal("normal")),
+        ((Voucher.kind == "opening") & (Voucher.word == TAKEN_OVER_SERIES), literal("normal")),
         else_=Voucher.kind,
     )
     line = VoucherLine

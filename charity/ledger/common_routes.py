@@ -111,11 +111,6 @@ def voucher_url(month: Month | int, word: str, number: int, endpoint: str = "led
     return url_for(endpoint, month=str(known), word=word, number=number)
 
 
-def number_text(word: str, number: int) -> str:
-    """Return the number as people say it: ``记-0007``."""
-    return f"{word}-{number:04d}"
-
-
 def act(work: Callable[[Session], T]) -> tuple[T | None, tuple[Sentence, ...]]:
     """Run one act; return its result, or None and the sentences of its refusal."""
     try:

@@ -448,6 +448,8 @@ class Draft(Base):
     voucher_id: Mapped[int | None]
     #: Grows with each change, so that two tabs do not overwrite one another.
     version: Mapped[int] = mapped_column(Integer, default=1)
+    #: 期初 or 前期 of an opening, which takes no number of the year's words; else empty.
+    series: Mapped[str] = mapped_column(String(4), default="", server_default="")
 
 
 class Attachment(Base):

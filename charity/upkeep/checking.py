@@ -11,6 +11,7 @@ from charity import schema
 from charity.disclosure import checks as public_checks
 from charity.donations import checks as gift_checks
 from charity.ledger import checks as ledger_checks
+from charity.ledger import opening_checks
 from charity.ledger.checks import Check, Finding
 from charity.proofs import checks as proof_checks
 from charity.receipts import checks as receipt_checks
@@ -20,6 +21,7 @@ def all_checks(data_dir: Path) -> list[Check]:
     """Return the checks of every feature, the ledger's first."""
     return [
         *ledger_checks.CHECKS,
+        *opening_checks.CHECKS,
         ledger_checks.attachment_check(data_dir),
         *proof_checks.checks(data_dir),
         *gift_checks.CHECKS,

@@ -35,6 +35,7 @@ donations.unclear                        >------+-----
 donations.unidentified                   >++++-++--++-
 donations.withdraw_pledge                >------+-----
 donations.words                          >------+-----
+founding.setup                           +++++++++++++
 imports.aside                            >+--+--+-----
 imports.book                             >+-----------
 imports.columns                          >+--+--+-----
@@ -57,6 +58,7 @@ ledger.add_designation                   >--+---------
 ledger.add_dimension_value               >--+---------
 ledger.add_project                       >--+---------
 ledger.add_voucher_papers                >++++++---++-
+ledger.approve_opening                   >-++---------
 ledger.approve_rule                      >-+---+------
 ledger.attachment                        >++++++---++-
 ledger.balances                          >++++++---++-
@@ -76,6 +78,7 @@ ledger.fix_year                          >--+---------
 ledger.funds                             >++++++---++-
 ledger.funds_file                        >++++++---++-
 ledger.holds                             >++++++---++-
+ledger.issue_owed                        >+-----------
 ledger.make_carry_forward                >+-----------
 ledger.months                            >++++++---++-
 ledger.name_dimension                    >--+---------
@@ -85,11 +88,14 @@ ledger.open_first_month                  >-++---------
 ledger.open_fund                         >--+---------
 ledger.open_month                        >-++---------
 ledger.open_place                        >--+---------
+ledger.opening                           >++++++---++-
+ledger.opening_template                  >++++++---++-
 ledger.post                              >-++---------
 ledger.post_marked                       >-++---------
 ledger.preview_draft                     >+-----------
 ledger.print_many                        >++++++---++-
 ledger.print_voucher                     >++++++---++-
+ledger.propose_opening                   >+-----------
 ledger.recall_draft                      >+-----------
 ledger.release                           >+-----------
 ledger.return_draft                      >-++---------
@@ -116,8 +122,10 @@ ledger.trial_balance                     >++++++---++-
 ledger.trial_balance_file                >++++++---++-
 ledger.voucher                           >++++++---++-
 ledger.vouchers                          >++++++---++-
+ledger.withdraw_opening                  >++++++---++-
 ledger.write_rule                        >--+---------
 messages.again                           >------+++--+
+messages.by_sms                          >------+++--+
 messages.call                            >------+++--+
 messages.calls                           >------+++--+
 messages.outbox                          >--+---++++++
@@ -126,6 +134,7 @@ messages.unreached                       >------+++--+
 oplog.log                                >--+------+++
 places.close_unit                        >-----------+
 places.import_units                      >-----------+
+places.new_qualification                 >-----------+
 places.new_unit                          >-----------+
 places.org                               >-----------+
 places.unit                              >-----------+
