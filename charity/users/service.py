@@ -62,6 +62,7 @@ log_rules.register_acts(
         "users.change_password": N_("Changed the own password"),
         "users.choose_password": N_("Chose a password by link"),
         "users.sign_in": N_("Signed in"),
+        "users.first_step": N_("Gave the right password; the second factor is awaited"),
         "users.sign_in_refused": N_("Was refused at sign-in"),
         "users.sign_out": N_("Signed out"),
     }
@@ -402,6 +403,20 @@ def end_membership(session: Session, *, actor: Actor, username: str, reason: str
         role=[grant.role for grant in grants],
         reason=why,
     )
+
+
+def end_sessions(session: Session, *, actor: Actor, username: str, on: date) -> User:
+    """End every session of a person's login; links to choose a password are spent with them.
+
+    Raises:
+        Refused: ``users_may_not``, ``user_missing``, ``member_missing``.
+    """
+    _refuse_unless_manager(actor)
+    user, _ = _member(session, actor, username, on)
+    user.session_epoch += 1
+    session.flush()
+    record(session, actor=actor, act="users.end_sessions", subject_kind="user", subject_no=username)
+    return user
 
 
 def record_link(session: Session, *, actor: Actor, username: str, is_mailed: bool, on: date) -> User:
