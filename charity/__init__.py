@@ -32,6 +32,7 @@ FEATURES = (
     "charity.donations.routes",
     "charity.receipts.routes",
     "charity.disclosure.routes",
+    "charity.privacy.routes",
 )
 
 
@@ -121,10 +122,12 @@ def _add_features(app: Flask) -> None:
     from charity import cli
     from charity.jobs import worker
     from charity.messages.routes import deliver
+    from charity.users.routes import forget_sessions
     from charity.web import access
 
     for name in FEATURES:
         app.register_blueprint(import_module(name).blueprint)
     worker.register_periodic("messages.deliver", 15, deliver)
+    worker.register_periodic("users.forget_sessions", 3600, forget_sessions)
     cli.register(app)
     access.check_declared(app)

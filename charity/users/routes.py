@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from flask import abort, request, url_for
@@ -26,6 +27,7 @@ from charity.users import (
     rules,
     second_routes,
     service,
+    sessions,
 )
 from charity.users.door_routes import blueprint, link_of, mail_link, private
 from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
@@ -40,7 +42,7 @@ from charity.web.context import current_actor, now, today
 from charity.web.filters import translated
 from charity.web.render import FileColumn, Sentence, exports, render, sentence, table_rule
 
-__all__ = ["blueprint", "factor_routes", "reset_routes", "second_routes"]
+__all__ = ["blueprint", "factor_routes", "forget_sessions", "reset_routes", "second_routes"]
 
 navigation.register(
     "office", "users.people", N_("People and roles"), "users.manage", order=10, group="settings"
@@ -361,3 +363,8 @@ def staff() -> ResponseReturnValue:
     )
     problems = tuple(sentence(problem) for problem in rules.check_staff(everyone))
     return render("users/staff.html", StaffPage(problems, rows, steps))
+
+
+def forget_sessions(at: datetime) -> None:
+    """Delete the memory of sessions and devices that has grown old; run by the worker."""
+    transact(partial(sessions.forget, at=at))

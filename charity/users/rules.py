@@ -57,6 +57,9 @@ PERMISSIONS: Mapping[str, str] = {
     "jobs.read": N_("see everybody's jobs"),
     "jobs.cancel": N_("cancel everybody's jobs"),
     "proofs.read": N_("read the proof log"),
+    "privacy.read": N_("see requests of data persons"),
+    "privacy.handle": N_("write down requests of data persons and hand over copies"),
+    "privacy.decide": N_("decide on requests of data persons"),
 }
 
 
@@ -161,6 +164,8 @@ ROLES: Mapping[str, Role] = {
             "donations.read",
             "disclosure.publish",
             "proofs.read",
+            "privacy.read",
+            "privacy.decide",
         ),
         _role(
             "gift_clerk",
@@ -174,6 +179,8 @@ ROLES: Mapping[str, Role] = {
             "receipts.issue",
             "messages.read",
             "messages.send",
+            "privacy.read",
+            "privacy.handle",
         ),
         _role(
             "case_worker",
@@ -217,6 +224,8 @@ ROLES: Mapping[str, Role] = {
             "messages.send",
             "jobs.read",
             "jobs.cancel",
+            "privacy.read",
+            "privacy.handle",
         ),
     )
 }

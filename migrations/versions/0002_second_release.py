@@ -79,6 +79,38 @@ def upgrade() -> None:
     op.create_index('ix_users_session_device', 'users_session', ['user_id', 'device_hash'], unique=False)
     op.create_index(op.f('ix_users_session_started_at'), 'users_session', ['started_at'], unique=False)
     op.create_index(op.f('ix_users_session_user_id'), 'users_session', ['user_id'], unique=False)
+    op.create_table('privacy_request',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('public_no', sa.String(length=20), nullable=False),
+    sa.Column('subject_kind', sa.String(length=8), nullable=False),
+    sa.Column('subject_no', sa.String(length=40), nullable=False),
+    sa.Column('kind', sa.String(length=8), nullable=False),
+    sa.Column('wish', sa.Text(), nullable=False),
+    sa.Column('received_on', sa.Date(), nullable=False),
+    sa.Column('due_on', sa.Date(), nullable=False),
+    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('recorded_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('recorded_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('verified_how', sa.String(length=200), nullable=False),
+    sa.Column('verified_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('verified_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('refusal', sa.String(length=20), nullable=False),
+    sa.Column('answer', sa.Text(), nullable=False),
+    sa.Column('decided_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("(state = 'refused') = (refusal <> '')", name=op.f('ck_privacy_request_refused_with_reason')),
+    sa.CheckConstraint("(state IN ('fulfilled', 'refused')) = (decided_by IS NOT NULL)", name=op.f('ck_privacy_request_decided_by_somebody')),
+    sa.CheckConstraint("kind IN ('copy', 'correct', 'erase')", name=op.f('ck_privacy_request_kind_known')),
+    sa.CheckConstraint("refusal IN ('', 'identity', 'retention', 'correct_already', 'others', 'nothing_held')", name=op.f('ck_privacy_request_refusal_known')),
+    sa.CheckConstraint("state IN ('received', 'verified', 'fulfilled', 'refused', 'withdrawn')", name=op.f('ck_privacy_request_state_known')),
+    sa.CheckConstraint("subject_kind IN ('donor', 'user')", name=op.f('ck_privacy_request_subject_known')),
+    sa.CheckConstraint('decided_by IS NULL OR decided_by <> recorded_by', name=op.f('ck_privacy_request_second_person')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_privacy_request_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_privacy_request')),
+    sa.UniqueConstraint('org_id', 'public_no', name=op.f('uq_privacy_request_org_id_public_no'))
+    )
+    op.create_index('ix_privacy_request_due', 'privacy_request', ['org_id', 'state', 'due_on'], unique=False)
     op.create_table('users_factor_reset',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
