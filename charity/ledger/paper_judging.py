@@ -19,12 +19,16 @@ from charity.ledger.media import media_type
 PROBLEMS = register(
     {
         "attachment_kind": N_(
-            "%(name)s is no paper the archive can keep. Use PDF, OFD, XML, an image, Word, Excel, CSV or text."
+            "%(name)s is no paper the archive can keep."
+            " Use PDF, OFD, XML, an image, Word, Excel, CSV or text."
         ),
         "attachment_mismatch": N_(
-            "%(name)s is not what its name says: its content is %(kind)s. Rename it, or choose the right file."
+            "%(name)s is not what its name says: its content is %(kind)s."
+            " Rename it, or choose the right file."
         ),
-        "attachment_page": N_("%(name)s is a web page or holds one, which can act when it is opened. Send it as PDF."),
+        "attachment_page": N_(
+            "%(name)s is a web page or holds one, which can act when it is opened. Send it as PDF."
+        ),
         "attachment_macro": N_("%(name)s holds a macro or a program. Save it without, or send it as PDF."),
         "attachment_script": N_("%(name)s holds a script that runs when it is opened. Print it to PDF anew."),
         "attachment_locked": N_("%(name)s is locked with a password. Save it without one."),

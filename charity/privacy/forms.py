@@ -37,6 +37,4 @@ class RefusalForm(AnswerForm):
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.reason.choices = [("", "–")] + [
-            (key, translated(label)) for key, (label, _) in REASONS.items()
-        ]
+        self.reason.choices = [("", "–")] + [(key, translated(label)) for key, (label, _) in REASONS.items()]

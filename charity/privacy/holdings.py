@@ -77,7 +77,12 @@ def _of_donor(session: Session, org_id: int, donor_id: int) -> dict[str, list[Ro
     as_number = [(one.kind in TAX_NUMBERS, {"kind": one.kind, "number": one.value}) for one in numbers]
     return {
         "name": [
-            {"name": one.name, "kind": one.kind, "receipt_title": one.receipt_title, "shown_as": one.publish_choice}
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "receipt_title": one.receipt_title,
+                "shown_as": one.publish_choice,
+            }
             for one in donors
         ],
         "tax_numbers": [row for is_tax, row in as_number if is_tax],
@@ -105,7 +110,9 @@ def _of_donor(session: Session, org_id: int, donor_id: int) -> dict[str, list[Ro
 def _of_user(session: Session, org_id: int, user_id: int) -> dict[str, list[Row]]:
     user = session.get_one(User, user_id)
     roles = session.scalars(
-        select(RoleGrant).where(RoleGrant.org_id == org_id, RoleGrant.user_id == user_id).order_by(RoleGrant.id)
+        select(RoleGrant)
+        .where(RoleGrant.org_id == org_id, RoleGrant.user_id == user_id)
+        .order_by(RoleGrant.id)
     )
     entries = session.scalar(
         select(func.count())
@@ -129,7 +136,9 @@ def _of_user(session: Session, org_id: int, user_id: int) -> dict[str, list[Row]
             ),
         ],
         "log": [{"entries": entries or 0}] if entries else [],
-        "contact": [{"email": user.email or "", "phone": user.phone or ""}] if user.email or user.phone else [],
+        "contact": [{"email": user.email or "", "phone": user.phone or ""}]
+        if user.email or user.phone
+        else [],
         "sessions": [
             {"device": one.device, "address": one.address, "started_at": one.started_at.isoformat()}
             for one in sessions

@@ -97,9 +97,7 @@ class RequestPage:
 
 
 def _words(table: dict[str, Any]) -> dict[str, str]:
-    return {
-        key: translated(label if isinstance(label, str) else label[0]) for key, label in table.items()
-    }
+    return {key: translated(label if isinstance(label, str) else label[0]) for key, label in table.items()}
 
 
 @table_rule(blueprint, "/data-requests")
@@ -160,9 +158,7 @@ def _found(public_no: str) -> RequestFacts:
 def _may(found: RequestFacts, act: str) -> bool:
     actor = current_actor()
     is_recorder = found.recorded_by_id == actor.user_id
-    return not rules.check_act(
-        found.row.state, act, permissions=actor.permissions, is_recorder=is_recorder
-    )
+    return not rules.check_act(found.row.state, act, permissions=actor.permissions, is_recorder=is_recorder)
 
 
 def _shown(found: RequestFacts, status: int = 200, **forms: Any) -> ResponseReturnValue:
@@ -219,9 +215,7 @@ def verify(public_no: str) -> ResponseReturnValue:
     """Note how the person showed who it is."""
     form = VerifyForm()
     work = partial(service.verify_identity, actor=current_actor(), public_no=public_no)
-    return _act(
-        public_no, "verify", form, lambda own: work(own, how=form.how.data), _("It was noted.")
-    )
+    return _act(public_no, "verify", form, lambda own: work(own, how=form.how.data), _("It was noted."))
 
 
 @blueprint.post("/data-requests/<public_no>/fulfil")
@@ -231,7 +225,11 @@ def fulfil(public_no: str) -> ResponseReturnValue:
     form = AnswerForm()
     work = partial(service.fulfil_request, actor=current_actor(), public_no=public_no, on=today())
     return _act(
-        public_no, "fulfil", form, lambda own: work(own, answer=form.answer.data), _("The request was granted.")
+        public_no,
+        "fulfil",
+        form,
+        lambda own: work(own, answer=form.answer.data),
+        _("The request was granted."),
     )
 
 

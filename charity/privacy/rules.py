@@ -38,7 +38,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "个人信息保护法 art. 47; 会计档案管理办法 (2015) art. 14",
     ),
     "correct_already": (N_("What is held was checked and is right."), "个人信息保护法 art. 46"),
-    "others": (N_("An answer would tell about other people."), "个人信息保护法 art. 45; GB/T 35273-2020, 8.7"),
+    "others": (
+        N_("An answer would tell about other people."),
+        "个人信息保护法 art. 45; GB/T 35273-2020, 8.7",
+    ),
     "nothing_held": (N_("Nothing is held about this person."), "个人信息保护法 art. 50"),
 }
 
@@ -114,8 +117,12 @@ _CHARITY = "慈善法 (2023) art. 42, 82"
 HOLDINGS: Mapping[str, tuple[Holding, ...]] = {
     "donor": (
         Holding("name", N_("name and kind of donor"), _BOOKS, N_("30 years, with the vouchers")),
-        Holding("tax_numbers", N_("identity number or credit code"), _BOOKS, N_("30 years, with the vouchers")),
-        Holding("gifts", N_("gifts, purposes and how they are shown"), _CHARITY, N_("30 years, with the vouchers")),
+        Holding(
+            "tax_numbers", N_("identity number or credit code"), _BOOKS, N_("30 years, with the vouchers")
+        ),
+        Holding(
+            "gifts", N_("gifts, purposes and how they are shown"), _CHARITY, N_("30 years, with the vouchers")
+        ),
         Holding("receipts", N_("receipts issued"), _BOOKS, N_("30 years, with the vouchers")),
         Holding("address", N_("postal address")),
         Holding("contact_numbers", N_("phone and account numbers")),
@@ -123,7 +130,9 @@ HOLDINGS: Mapping[str, tuple[Holding, ...]] = {
     ),
     "user": (
         Holding("login", N_("name, login name and roles"), _BOOKS, N_("30 years, who signed what")),
-        Holding("log", N_("entries of the operation log"), "财会〔2024〕12号 art. 32", N_("as long as the books")),
+        Holding(
+            "log", N_("entries of the operation log"), "财会〔2024〕12号 art. 32", N_("as long as the books")
+        ),
         Holding("contact", N_("mail address and phone number")),
         Holding("sessions", N_("devices and addresses of sign-ins")),
         Holding("factors", N_("second factors")),

@@ -220,7 +220,9 @@ def forgot_password() -> ResponseReturnValue:
 def _choose(own: Session, *, claim: LinkClaim, new: NewPassword) -> None:
     """Save a password chosen by link, and tell the person by mail."""
     user = service.choose_password(own, actor=nobody(), claim=claim, new=new)
-    tell(own, user.id, N_("Your password was changed"), N_("the password of your login was chosen by a link."))
+    tell(
+        own, user.id, N_("Your password was changed"), N_("the password of your login was chosen by a link.")
+    )
 
 
 @blueprint.route("/password/choose/<token>", methods=["GET", "POST"])

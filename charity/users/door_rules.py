@@ -75,7 +75,8 @@ PROBLEMS = register(
         "factor_locked": N_("Too many wrong codes. Wait a quarter of an hour, or ask an administrator."),
         "factor_missing": N_("Your login has no second factor yet. Set one up in your profile first."),
         "factor_demanded": N_(
-            "This organisation asks your roles for a second factor; set up another one before you remove the last."
+            "This organisation asks your roles for a second factor;"
+            " set up another one before you remove the last."
         ),
         "app_expired": N_("This code to scan is too old. Begin again."),
         "passkey_refused": N_("The passkey was not accepted. Try again, or use another way."),
@@ -88,7 +89,9 @@ PROBLEMS = register(
         "reset_pending": N_("A reset has been asked for already and waits for the second administrator."),
         "reset_missing": N_("No reset is waiting for this person."),
         "reset_expired": N_("This reset was asked for more than a day ago. Ask for it anew."),
-        "reset_needs_second": N_("Whoever asked for a reset may not confirm it; a second administrator does."),
+        "reset_needs_second": N_(
+            "Whoever asked for a reset may not confirm it; a second administrator does."
+        ),
         "reset_of_self": N_("Nobody takes off the own second factor this way; two other administrators do."),
         "reset_needless": N_("This person has no second factor."),
         "session_missing": N_("This session has ended already."),

@@ -161,7 +161,8 @@ def _tell_of_device(own: Session, user: LoginUser, where: Where) -> None:
     """Write the mail about a sign-in from a browser not seen before."""
     with force_locale(user.language or locale.DEFAULT):
         sentence = _(
-            "your login was used from a new device: %(device)s, address %(address)s, at %(at)s (Beijing time).",
+            "your login was used from a new device: %(device)s, address %(address)s,"
+            " at %(at)s (Beijing time).",
             device=where.device or _("unknown browser"),
             address=where.address,
             at=f"{now().astimezone(CHINA):%Y-%m-%d %H:%M}",
@@ -222,9 +223,7 @@ def show_factor(user: LoginUser, session_id: int, code: str, credential: str) ->
         Refused: ``factor_locked``, ``factor_wrong``, ``passkey_refused``.
     """
     actor, at, here = acting(user), now(), site()
-    if not may_try(
-        "second_factor", user.username, door_rules.FACTOR_TRIES, door_rules.FACTOR_WINDOW_S
-    ):
+    if not may_try("second_factor", user.username, door_rules.FACTOR_TRIES, door_rules.FACTOR_WINDOW_S):
         raise Refused(Problem("factor_locked"))
     try:
         if credential and here is not None:

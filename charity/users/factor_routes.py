@@ -166,9 +166,7 @@ def app() -> ResponseReturnValue:
     secret = factors.waiting_secret(db.session(), user_id=actor.user_id, at=actor.at)
     if secret is None:
         return redirect(url_for("users.second_factor"), 303)
-    address = factors.otpauth_address(
-        secret, username=current_user.username, issuer=current_org().short_name
-    )
+    address = factors.otpauth_address(secret, username=current_user.username, issuer=current_org().short_name)
     side, path = svg_path(address)
     grouped = " ".join(secret[k : k + 4] for k in range(0, len(secret), 4))
     return private(render("users/app.html", AppPage(form, grouped, side, path), status_of(form)))
@@ -275,9 +273,7 @@ def remove_app() -> ResponseReturnValue:
     return _remove(_("app with six digits"), work)
 
 
-@blueprint.route(
-    f"/office/profile/second-factor/passkey/<{ID}:passkey_id>/remove", methods=["GET", "POST"]
-)
+@blueprint.route(f"/office/profile/second-factor/passkey/<{ID}:passkey_id>/remove", methods=["GET", "POST"])
 @signed_in
 def remove_passkey(passkey_id: int) -> ResponseReturnValue:
     """Remove a passkey, once the password was given again."""
@@ -285,9 +281,7 @@ def remove_passkey(passkey_id: int) -> ResponseReturnValue:
     name = next((row.name for row in held.passkeys if row.id == passkey_id), _("passkey"))
 
     def work(own: Session) -> None:
-        passkeys.remove_passkey(
-            own, actor=current_actor(), passkey_id=passkey_id, is_demanded=_is_demanded()
-        )
+        passkeys.remove_passkey(own, actor=current_actor(), passkey_id=passkey_id, is_demanded=_is_demanded())
         _told(own, N_("a second factor was removed from your login."))
 
     return _remove(name, work)

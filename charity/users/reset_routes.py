@@ -97,9 +97,7 @@ def decide_reset(username: str, act: str) -> ResponseReturnValue:
     _member_or_404(username)
 
     def work(own: Session) -> None:
-        user = factor_resets.decide_reset(
-            own, actor=current_actor(), username=username, act=act, on=today()
-        )
+        user = factor_resets.decide_reset(own, actor=current_actor(), username=username, act=act, on=today())
         if act == "confirm":
             tell(
                 own,

@@ -30,9 +30,9 @@ from charity.users import (
     sessions,
 )
 from charity.users.door_routes import blueprint, link_of, mail_link, private
-from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
 from charity.users.factor_resets import ResetRow, waiting_reset
 from charity.users.factors import Factors, factors_of
+from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
 from charity.users.profile_routes import role_name, role_names
 from charity.users.queries import GrantRow, Member
 from charity.web import navigation

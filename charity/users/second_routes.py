@@ -189,9 +189,7 @@ def _ask_to_prove(found: Found, minutes: int, problems: tuple[Sentence, ...]) ->
             (name, value) for name, value in request.form.items(multi=True) if name not in own_fields
         ),
         address=request.script_root + request.full_path.rstrip("?"),
-        files=tuple(
-            file.filename for _, file in request.files.items(multi=True) if file.filename
-        ),
+        files=tuple(file.filename for _, file in request.files.items(multi=True) if file.filename),
         minutes=minutes,
         problems=problems,
     )

@@ -188,9 +188,7 @@ def carry_on(session: Session, *, session_id: int, epoch: int) -> str:
     """Let one session outlive a change of password; return its new token."""
     token = new_token()
     session.execute(
-        update(OpenSession)
-        .where(OpenSession.id == session_id)
-        .values(epoch=epoch, token_hash=hash_of(token))
+        update(OpenSession).where(OpenSession.id == session_id).values(epoch=epoch, token_hash=hash_of(token))
     )
     return token
 
@@ -269,7 +267,5 @@ def end_others(session: Session, *, actor: Actor, current_id: int) -> int:
 
 def forget(session: Session, *, at: datetime) -> int:
     """Delete sessions older than the memory of devices; return how many."""
-    done = session.execute(
-        delete(OpenSession).where(OpenSession.started_at < at - door_rules.SESSION_MEMORY)
-    )
+    done = session.execute(delete(OpenSession).where(OpenSession.started_at < at - door_rules.SESSION_MEMORY))
     return int(getattr(done, "rowcount", 0))

@@ -50,11 +50,11 @@ HEADERS = {
 
 def header_faults(headers: Mapping[str, str]) -> list[str]:
     """Return which headers an answer lacks, and what its content policy lets through."""
-    wrong = [
-        f"no {name}" for name, start in HEADERS.items() if not headers.get(name, "-").startswith(start)
-    ]
+    wrong = [f"no {name}" for name, start in HEADERS.items() if not headers.get(name, "-").startswith(start)]
     policy = headers.get("Content-Security-Policy", "")
-    loose = [word for word in ("unsafe-inline", "unsafe-eval", "http:", "https:", "*", "data:") if word in policy]
+    loose = [
+        word for word in ("unsafe-inline", "unsafe-eval", "http:", "https:", "*", "data:") if word in policy
+    ]
     return wrong + [f"the content policy allows {word}" for word in loose]
 
 

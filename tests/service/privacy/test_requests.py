@@ -66,8 +66,18 @@ def refusal(office: Office, work: Any) -> list[str]:
 
 
 def record(actor: Actor, number: str, **values: Any) -> Any:
-    wish = Wish(**({"subject_kind": "donor", "subject_no": number, "kind": "copy",
-                    "text": "我想知道贵会留有我的哪些信息", "received_on": TODAY} | values))
+    wish = Wish(
+        **(
+            {
+                "subject_kind": "donor",
+                "subject_no": number,
+                "kind": "copy",
+                "text": "我想知道贵会留有我的哪些信息",
+                "received_on": TODAY,
+            }
+            | values
+        )
+    )
     return lambda own: service.record_request(own, actor=actor, wish=wish, on=TODAY).public_no
 
 
@@ -138,9 +148,12 @@ def test_a_refusal_has_a_reason_the_law_knows(
     office: Office, clerk: Actor, decider: Actor, donor_no: str
 ) -> None:
     number = run(office, record(clerk, donor_no, kind="erase"))
-    refuse = lambda actor, reason, answer: lambda own: service.refuse_request(  # noqa: E731
-        own, actor=actor, public_no=number, reason=reason, answer=answer
-    )
+
+    def refuse(actor, reason, answer):
+        return lambda own: service.refuse_request(
+            own, actor=actor, public_no=number, reason=reason, answer=answer
+        )
+
     assert refusal(office, refuse(decider, "because", "x")) == ["request_reason"]
     assert refusal(office, refuse(decider, "retention", " ")) == ["request_answer"]
     assert refusal(office, refuse(clerk, "retention", "x")) == ["request_may_not"]
@@ -153,9 +166,10 @@ def test_whoever_writes_a_request_down_does_not_decide(office: Office, clerk: Ac
     both = replace(clerk, permissions=clerk.permissions | {"privacy.decide"})
     number = run(office, record(both, donor_no))
     run(office, lambda own: service.verify_identity(own, actor=both, public_no=number, how="x"))
-    decide = lambda own: service.fulfil_request(  # noqa: E731
-        own, actor=both, public_no=number, answer="x", on=TODAY
-    )
+
+    def decide(own):
+        return service.fulfil_request(own, actor=both, public_no=number, answer="x", on=TODAY)
+
     assert refusal(office, decide) == ["request_second"]
 
     def tamper(own: Any) -> None:
@@ -171,7 +185,10 @@ def test_what_is_not_granted_is_not_handed_over(
     office: Office, clerk: Actor, decider: Actor, donor_no: str
 ) -> None:
     number = run(office, record(clerk, donor_no))
-    copy = lambda actor: lambda own: service.copy_for(own, actor=actor, public_no=number)  # noqa: E731
+
+    def copy(actor):
+        return lambda own: service.copy_for(own, actor=actor, public_no=number)
+
     assert refusal(office, copy(clerk)) == ["request_not_open"]
     assert refusal(office, copy(decider)) == ["request_may_not"]
     run(office, lambda own: service.withdraw_request(own, actor=clerk, public_no=number))
@@ -186,12 +203,21 @@ def test_what_a_request_is_refused_for(office: Office, clerk: Actor, decider: Ac
     assert refusal(office, record(clerk, "D-0000-0000-00")) == ["request_subject"]
     assert refusal(office, record(clerk, "nobody", subject_kind="user")) == ["request_subject"]
     number = run(office, record(clerk, donor_no))
-    how = lambda own: service.verify_identity(own, actor=clerk, public_no=number, how=" ")  # noqa: E731
+
+    def how(own):
+        return service.verify_identity(own, actor=clerk, public_no=number, how=" ")
+
     assert refusal(office, how) == ["request_how"]
-    gone = lambda own: service.withdraw_request(own, actor=clerk, public_no="P-0")  # noqa: E731
+
+    def gone(own):
+        return service.withdraw_request(own, actor=clerk, public_no="P-0")
+
     assert refusal(office, gone) == ["request_missing"]
     other = replace(clerk, org_id=office.org_id + 1)
-    foreign = lambda own: service.withdraw_request(own, actor=other, public_no=number)  # noqa: E731
+
+    def foreign(own):
+        return service.withdraw_request(own, actor=other, public_no=number)
+
     assert refusal(office, foreign) == ["request_missing"], "of another org there is none"
 
 
@@ -206,9 +232,10 @@ def test_a_member_of_staff_is_erased_after_leaving(office: Office, clerk: Actor,
     )
     number = run(office, record(clerk, "LiSi", subject_kind="user", kind="erase"))
     run(office, lambda own: service.verify_identity(own, actor=clerk, public_no=number, how="当面"))
-    fulfil = lambda own: service.fulfil_request(  # noqa: E731
-        own, actor=decider, public_no=number, answer="x", on=TODAY
-    )
+
+    def fulfil(own):
+        return service.fulfil_request(own, actor=decider, public_no=number, answer="x", on=TODAY)
+
     assert refusal(office, fulfil) == ["request_staff"]
     ended = TODAY - timedelta(days=1)
     run(

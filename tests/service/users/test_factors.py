@@ -18,7 +18,7 @@ from charity.users.door_rules import FACTOR_TRIES, SESSIONS_MOST, Policy
 from charity.users.models import User
 from charity.users.sessions import Where
 from tests.builders import NOON, OPENED_ON, make_actor, make_org, make_user
-from tests.doors import acts, actor_of, digits_at, enrol_app
+from tests.doors import actor_of, acts, digits_at, enrol_app
 
 HERE = Where("Firefox · Linux", "x" * 43, "192.0.2.7")
 SITE = ("localhost", "http://localhost:5000")
@@ -61,9 +61,9 @@ def test_digits_work_once(session: Session, lisi: Actor) -> None:
     code = digits_at(secret, at.at)
     assert use(session, at, code) == "app"
     assert refused(session, lambda own: factors.use_code(own, actor=at, code=code)) == ["factor_wrong"]
-    assert refused(
-        session, lambda own: factors.use_code(own, actor=later(at, seconds=20), code=code)
-    ) == ["factor_wrong"], "nor in the step after"
+    assert refused(session, lambda own: factors.use_code(own, actor=later(at, seconds=20), code=code)) == [
+        "factor_wrong"
+    ], "nor in the step after"
 
 
 def test_the_digits_that_set_an_app_up_do_not_sign_in_as_well(session: Session, lisi: Actor) -> None:
@@ -77,7 +77,9 @@ def test_the_step_before_is_taken_and_none_earlier_or_later(session: Session, li
     at = later(lisi, minutes=10)
     for seconds in (-60, 30):
         code = digits_at(secret, at.at + timedelta(seconds=seconds))
-        assert refused(session, lambda own, c=code: factors.use_code(own, actor=at, code=c)) == ["factor_wrong"]
+        assert refused(session, lambda own, c=code: factors.use_code(own, actor=at, code=c)) == [
+            "factor_wrong"
+        ]
     assert use(session, at, digits_at(secret, at.at - timedelta(seconds=30))) == "app"
     assert use(session, at, digits_at(secret, at.at)) == "app", "the present one is still good"
 
@@ -165,9 +167,7 @@ def test_a_passkey_is_removed_by_its_owner_alone(session: Session, lisi: Actor, 
     other = actor_of(session, "wangwu", org_id=org_id, at=NOON)
 
     def remove(actor: Actor, is_demanded: bool = False) -> Any:
-        return lambda own: passkeys.remove_passkey(
-            own, actor=actor, passkey_id=key, is_demanded=is_demanded
-        )
+        return lambda own: passkeys.remove_passkey(own, actor=actor, passkey_id=key, is_demanded=is_demanded)
 
     assert refused(session, remove(other)) == ["passkey_missing"]
     assert refused(session, remove(lisi, is_demanded=True)) == ["factor_demanded"]
@@ -194,7 +194,10 @@ def test_a_question_to_a_passkey_is_good_for_one_answer(session: Session, lisi: 
         session=session,
     )
     assert json.loads(asked)["rpId"] == "localhost"
-    take = lambda own: passkeys.take_question(own, session_id=key, at=lisi.at)  # noqa: E731
+
+    def take(own):
+        return passkeys.take_question(own, session_id=key, at=lisi.at)
+
     assert len(transact(take, session=session)) == 43
     assert refused(session, take) == ["passkey_refused"]
 
@@ -212,7 +215,9 @@ def test_a_question_to_a_passkey_is_open_for_five_minutes(session: Session, lisi
     ]
 
 
-@pytest.mark.parametrize("answer", ["", "[]", "{}", '{"id": "abc"}', '{"id": "other"}', '{"id": 7}', "x" * 999])
+@pytest.mark.parametrize(
+    "answer", ["", "[]", "{}", '{"id": "abc"}', '{"id": "other"}', '{"id": 7}', "x" * 999]
+)
 def test_an_answer_that_is_none_is_refused(session: Session, lisi: Actor, answer: str) -> None:
     key_of(session, lisi)
 
@@ -287,9 +292,9 @@ def test_the_token_is_not_in_the_database_and_the_address_is_sealed(session: Ses
 
 
 def test_a_device_is_new_once(session: Session, lisi: Actor) -> None:
-    is_new = lambda token: sessions.is_new_device(  # noqa: E731
-        session, user_id=lisi.user_id, device_token=token
-    )
+    def is_new(token):
+        return sessions.is_new_device(session, user_id=lisi.user_id, device_token=token)
+
     assert not is_new(HERE.device_token), "the very first sign-in alarms nobody"
     begin(session, lisi)
     assert not is_new(HERE.device_token)
@@ -298,9 +303,10 @@ def test_a_device_is_new_once(session: Session, lisi: Actor) -> None:
 
 def test_sessions_are_forgotten_after_half_a_year(session: Session, lisi: Actor) -> None:
     begin(session, lisi)
-    forget = lambda days: transact(  # noqa: E731
-        lambda own: sessions.forget(own, at=lisi.at + timedelta(days=days)), session=session
-    )
+
+    def forget(days):
+        return transact(lambda own: sessions.forget(own, at=lisi.at + timedelta(days=days)), session=session)
+
     assert (forget(180), forget(181), forget(182)) == (0, 1, 0)
 
 
@@ -310,9 +316,7 @@ def administrators(session: Session, org_id: int) -> tuple[Actor, Actor]:
     for username in ("admin1", "admin2"):
         make_user(session, org_id=org_id, username=username, roles=("administrator",))
         plain = actor_of(session, username, org_id=org_id, at=NOON)
-        found.append(
-            make_actor(org_id, "users.manage", at=NOON, user_id=plain.user_id, name=plain.name)
-        )
+        found.append(make_actor(org_id, "users.manage", at=NOON, user_id=plain.user_id, name=plain.name))
     return found[0], found[1]
 
 
@@ -323,9 +327,7 @@ def ask(actor: Actor, username: str = "lisi", reason: str = "当面核对身份�
 
 
 def decide(actor: Actor, act: str = "confirm", username: str = "lisi") -> Any:
-    return lambda own: factor_resets.decide_reset(
-        own, actor=actor, username=username, act=act, on=OPENED_ON
-    )
+    return lambda own: factor_resets.decide_reset(own, actor=actor, username=username, act=act, on=OPENED_ON)
 
 
 def test_two_administrators_take_a_lost_factor_off(
@@ -406,9 +408,10 @@ def test_the_database_itself_wants_two_people(
 
 def test_the_operator_has_the_last_way(session: Session, lisi: Actor, org_id: int) -> None:
     enrol_app(session, lisi)
-    force = lambda name, why: lambda own: factor_resets.force_reset(  # noqa: E731
-        own, actor=make_actor(org_id), username=name, reason=why
-    )
+
+    def force(name, why):
+        return lambda own: factor_resets.force_reset(own, actor=make_actor(org_id), username=name, reason=why)
+
     assert refused(session, force("nobody", "x")) == ["username_unknown"]
     assert refused(session, force("lisi", "")) == ["reason_missing"]
     transact(force("lisi", "两位管理员手机均遗失"), session=session)
@@ -419,9 +422,9 @@ def test_the_operator_has_the_last_way(session: Session, lisi: Actor, org_id: in
 def test_a_policy_is_set_by_an_administrator_with_a_reason(
     session: Session, lisi: Actor, administrators: tuple[Actor, Actor]
 ) -> None:
-    put = lambda actor, policy, why: lambda own: policies.set_policy(  # noqa: E731
-        own, actor=actor, policy=policy, reason=why
-    )
+    def put(actor, policy, why):
+        return lambda own: policies.set_policy(own, actor=actor, policy=policy, reason=why)
+
     assert refused(session, put(lisi, Policy("money"), "x")) == ["users_may_not"]
     assert refused(session, put(administrators[0], Policy("money"), "")) == ["reason_missing"]
     assert refused(session, put(administrators[0], Policy("money", 3), "x")) == ["step_up_range"]

@@ -14,7 +14,7 @@ from charity.ledger.paper_judging import check_paper
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
-INVOICE = "<?xml version='1.0' encoding='UTF-8'?><EInvoice><Amount>1.00</Amount></EInvoice>".encode()
+INVOICE = b"<?xml version='1.0' encoding='UTF-8'?><EInvoice><Amount>1.00</Amount></EInvoice>"
 
 
 def codes(data: bytes, name: str) -> list[str]:
@@ -88,15 +88,25 @@ def test_papers_of_every_kind_are_taken(data: bytes, name: str) -> None:
         (b"<svg onload='x'/>", "图.png", "attachment_page"),
         (b"<?xml version='1.0'?><svg xmlns='x'><script/></svg>", "图.xml", "attachment_page"),
         (b"<?xml version='1.0'?><?xml-stylesheet href='x.xsl'?><a/>", "a.xml", "attachment_page"),
-        (b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a/>", "a.xml",
-         "attachment_page"),
-        (b"<?xml version='1.0'?><x:script xmlns:x='http://www.w3.org/1999/xhtml'/>", "a.xml", "attachment_page"),
+        (
+            b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a/>",
+            "a.xml",
+            "attachment_page",
+        ),
+        (
+            b"<?xml version='1.0'?><x:script xmlns:x='http://www.w3.org/1999/xhtml'/>",
+            "a.xml",
+            "attachment_page",
+        ),
         (OLE + "_VBA_PROJECT".encode("utf-16-le"), "旧表.xls", "attachment_macro"),
         (container("xl/workbook.xml", "xl/vbaProject.bin"), "名单.xlsx", "attachment_macro"),
         (pdf(OpenAction=SCRIPT), "a.pdf", "attachment_script"),
         (pdf(packed=True, OpenAction=SCRIPT), "a.pdf", "attachment_script"),
-        (pdf(packed=True, Names=Dictionary(JavaScript=Dictionary(Names=Array(["x", SCRIPT])))), "a.pdf",
-         "attachment_script"),
+        (
+            pdf(packed=True, Names=Dictionary(JavaScript=Dictionary(Names=Array(["x", SCRIPT])))),
+            "a.pdf",
+            "attachment_script",
+        ),
         (pdf(OpenAction=Dictionary(S=Name.Launch, F="cmd.exe")), "a.pdf", "attachment_script"),
         (b"%PDF-1.7 broken /JavaScript (x)", "a.pdf", "attachment_script"),
         (locked_pdf(), "a.pdf", "attachment_locked"),

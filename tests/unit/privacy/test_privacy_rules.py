@@ -20,9 +20,7 @@ def test_every_state_and_act_is_as_the_table_says(state: str, act: str) -> None:
     assert [problem.code for problem in found] == ([] if transition else ["request_act"])
     if transition is None:
         return
-    lacking = rules.check_act(
-        state, act, permissions=BOTH - {transition.permission}, is_recorder=False
-    )
+    lacking = rules.check_act(state, act, permissions=BOTH - {transition.permission}, is_recorder=False)
     assert [problem.code for problem in lacking] == ["request_may_not"]
     own = rules.check_act(state, act, permissions=BOTH, is_recorder=True)
     assert [problem.code for problem in own] == (["request_second"] if transition.is_second_person else [])

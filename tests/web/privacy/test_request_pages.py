@@ -88,9 +88,7 @@ def test_a_deletion_says_what_the_law_keeps_before_it_is_granted(
     assert clerk.post(f"{url}/withdraw").status_code == 422
 
 
-def test_the_register_is_read_by_supervisors_and_comes_as_a_file(
-    as_role: Callable[..., FlaskClient]
-) -> None:
+def test_the_register_is_read_by_supervisors_and_comes_as_a_file(as_role: Callable[..., FlaskClient]) -> None:
     reader = english(as_role("supervisor"))
     assert "Nobody has asked yet." in reader.get("/office/data-requests").get_data(as_text=True)
     assert reader.get("/office/data-requests.csv").status_code == 200

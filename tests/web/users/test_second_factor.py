@@ -16,7 +16,7 @@ from charity.db import Actor, transact
 from charity.users import policies
 from charity.users.door_rules import FACTOR_TRIES, Policy
 from tests.builders import NOON, make_actor, make_org, make_user
-from tests.doors import GOOD, acts, actor_of, digits_at, enrol_app, mails, set_password, sign_in
+from tests.doors import GOOD, actor_of, acts, digits_at, enrol_app, mails, set_password, sign_in
 from tests.support.pages import page
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ def enrol(visitor: FlaskClient, clock: Clock) -> list[str]:
     assert secret is not None
     wrong = visitor.post(f"{FACTOR}/app", data={"code": "1"})
     assert wrong.status_code == 422
-    confirmed = visitor.post(
-        f"{FACTOR}/app", data={"code": digits_at(secret[1].replace(" ", ""), clock())}
-    )
+    confirmed = visitor.post(f"{FACTOR}/app", data={"code": digits_at(secret[1].replace(" ", ""), clock())})
     codes = re.findall(r"<code>([0-9A-Z-]{29})</code>", confirmed.get_data(as_text=True))
     assert confirmed.status_code == 200 and len(codes) == 10
     assert confirmed.headers["Cache-Control"] == "no-store"
@@ -187,9 +185,7 @@ def test_a_change_of_factors_asks_for_the_password_and_is_told(
     assert [act for act in acts(session) if "factor" in act] == ["users.add_factor", "users.remove_factor"]
 
 
-def test_the_settings_of_the_installation_ask_too(
-    app: Flask, visitor: FlaskClient, lisi: Actor
-) -> None:
+def test_the_settings_of_the_installation_ask_too(app: Flask, visitor: FlaskClient, lisi: Actor) -> None:
     app.extensions["charity.settings"] = replace(app.extensions["charity.settings"], second_factor="everyone")
     sign_in(visitor, "lisi")
     assert visitor.get("/office/").headers["Location"] == FACTOR
@@ -238,9 +234,7 @@ def test_a_sign_in_from_a_new_device_is_told_by_mail(app: Flask, lisi: Actor, se
     assert mails(session) == [], "the first device, and the same again, alarm nobody"
     agent = "Mozilla/5.0 (Linux; Android 14) Chrome/130.0 Safari/537.36"
     stranger = new_visitor(app)
-    stranger.post(
-        "/sign-in", data={"username": "lisi", "password": GOOD}, headers={"User-Agent": agent}
-    )
+    stranger.post("/sign-in", data={"username": "lisi", "password": GOOD}, headers={"User-Agent": agent})
     (mail,) = mails(session)
     assert mail.subject == "新设备登录提醒"
     assert "Chrome · Android" in mail.body and "127.0.0.1" in mail.body and "2026-03-18 12:00" in mail.body
@@ -304,14 +298,19 @@ def test_administrators_reset_together_and_end_sessions(
     other.set_cookie("language", "en")
     assert "Confirm: take it off" in other.get("/office/people/lisi").get_data(as_text=True)
     assert other.post("/office/people/lisi/second-factor/confirm").status_code == 303
-    assert [mail.subject for mail in mails(session)][-2:] == ["您的第二重验证即将被解除", "您的第二重验证已被解除"]
+    assert [mail.subject for mail in mails(session)][-2:] == [
+        "您的第二重验证即将被解除",
+        "您的第二重验证已被解除",
+    ]
     victim = new_visitor(app)
     assert sign_in(victim, "lisi").headers["Location"] == "/office/"
     other.post("/office/people/lisi/end-sessions")
     assert victim.get("/office/").status_code == 302
 
 
-def test_the_rules_of_sign_in_are_set_on_their_page(as_role: Callable[..., FlaskClient], session: Session) -> None:
+def test_the_rules_of_sign_in_are_set_on_their_page(
+    as_role: Callable[..., FlaskClient], session: Session
+) -> None:
     client = as_role("administrator")
     client.set_cookie("language", "en")
     wanted = {"second_factor": "money", "step_up_min": "30", "reason": "理事会决议"}
