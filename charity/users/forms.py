@@ -54,7 +54,7 @@ class ChangePasswordForm(BaseForm):
 
 class FactorForm(BaseForm):
     factor_code = LineField(
-        _("Code"),
+        _("One-time code"),
         [Optional()],
         limit=100,
         render_kw={
