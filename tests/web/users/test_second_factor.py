@@ -334,3 +334,14 @@ def test_a_passkey_that_is_not_there_cannot_be_removed(visitor: FlaskClient, lis
     assert visitor.get(f"{FACTOR}/passkey/7/remove").status_code == 200
     gone = visitor.post(f"{FACTOR}/passkey/7/remove", data={"current": GOOD})
     assert gone.status_code == 422 and "no such passkey" in gone.get_data(as_text=True)
+
+
+def test_the_operator_takes_a_factor_off_by_command(app: Flask, lisi: Actor, session: Session) -> None:
+    enrol_app(session, lisi)
+    with app.app_context():
+        runner = app.test_cli_runner()
+        done = runner.invoke(args=["reset-second-factor", "lisi", "--reason", "两位管理员手机均遗失"])
+        again = runner.invoke(args=["reset-second-factor", "lisi", "--reason", "x"])
+    assert (done.exit_code, again.exit_code) == (0, 1), done.output
+    assert "no second factor" in again.output
+    assert acts(session)[-1] == "users.force_reset"
