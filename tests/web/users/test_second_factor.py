@@ -345,3 +345,20 @@ def test_the_operator_takes_a_factor_off_by_command(app: Flask, lisi: Actor, ses
     assert (done.exit_code, again.exit_code) == (0, 1), done.output
     assert "no second factor" in again.output
     assert acts(session)[-1] == "users.force_reset"
+
+
+def test_a_forgotten_password_does_not_pass_the_second_factor(
+    app: Flask, lisi: Actor, session: Session, clock: Clock
+) -> None:
+    secret, _ = enrol_app(session, lisi)
+    clock.advance(minutes=2)
+    visitor = new_visitor(app)
+    visitor.post("/password/forgot", data={"username": "lisi"})
+    link = re.search(r"http://[^/]+(/password/choose/\S+)", mails(session)[-1].body)
+    assert link is not None
+    new = "another horse battery"
+    assert visitor.post(link[1], data={"new": new, "again": new}).status_code == 200
+    assert visitor.get("/office/").status_code == 302, "the link itself opens nothing"
+    assert sign_in(visitor, "lisi", new).headers["Location"] == "/sign-in/second"
+    assert visitor.get("/office/").status_code == 302
+    assert second(visitor, digits_at(secret, clock())).status_code == 303
