@@ -107,7 +107,7 @@ def find_request(session: Session, org_id: int, public_no: str, on: date) -> Req
         return None
     ids = {row.recorded_by, row.verified_by, row.decided_by} - {None}
     found = session.execute(select(User.id, User.display_name).where(User.id.in_(ids))).all()
-    names: dict[int, str] = dict(found)  # type: ignore[arg-type]
+    names: dict[int, str] = dict(found)
     return RequestFacts(
         row=_row(row, on),
         wish=row.wish,

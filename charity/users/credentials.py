@@ -66,6 +66,7 @@ def _listed() -> frozenset[str]:
         word for words in FREQUENCY_LISTS.values() for word in words if len(word) >= SHORTEST_PASSWORD
     )
 
+
 PROBLEMS = register(
     {
         "username_malformed": N_(

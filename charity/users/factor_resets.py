@@ -1,4 +1,4 @@
-"""Taking off a lost second factor: one administrator asks, another confirms. Never commits.
+"""Administrators at the door: a lost second factor, every session of a login. Never commits.
 
 What an administrator could do alone – send himself a new way in – takes two people here,
 and neither of them may be the person. The operator's command line is the last way, for a
@@ -191,4 +191,17 @@ def force_reset(session: Session, *, actor: Actor, username: str, reason: str) -
     user.session_epoch += 1
     session.flush()
     _log(session, actor, "users.force_reset", username, why)
+    return user
+
+
+def end_sessions(session: Session, *, actor: Actor, username: str, on: date) -> User:
+    """End every session of a person's login; links to choose a password are spent with them.
+
+    Raises:
+        Refused: ``users_may_not``, ``user_missing``.
+    """
+    user = _user(session, actor, username, on)
+    user.session_epoch += 1
+    session.flush()
+    record(session, actor=actor, act="users.end_sessions", subject_kind="user", subject_no=username)
     return user

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from charity.db import db, transact
 from charity.errors import N_
-from charity.users import door_rules, factor_resets, policies, queries, service
+from charity.users import door_rules, factor_resets, policies, queries
 from charity.users.door_routes import blueprint
 from charity.users.door_rules import Policy
 from charity.users.entry_routes import floor, tell
@@ -116,7 +116,7 @@ def decide_reset(username: str, act: str) -> ResponseReturnValue:
 def end_sessions(username: str) -> ResponseReturnValue:
     """Let an administrator end every session of a login at once."""
     _member_or_404(username)
-    transact(partial(service.end_sessions, actor=current_actor(), username=username, on=today()))
+    transact(partial(factor_resets.end_sessions, actor=current_actor(), username=username, on=today()))
     return done(_("Every session of this login has ended."), url_for("users.person", username=username))
 
 

@@ -405,20 +405,6 @@ def end_membership(session: Session, *, actor: Actor, username: str, reason: str
     )
 
 
-def end_sessions(session: Session, *, actor: Actor, username: str, on: date) -> User:
-    """End every session of a person's login; links to choose a password are spent with them.
-
-    Raises:
-        Refused: ``users_may_not``, ``user_missing``, ``member_missing``.
-    """
-    _refuse_unless_manager(actor)
-    user, _ = _member(session, actor, username, on)
-    user.session_epoch += 1
-    session.flush()
-    record(session, actor=actor, act="users.end_sessions", subject_kind="user", subject_no=username)
-    return user
-
-
 def record_link(session: Session, *, actor: Actor, username: str, is_mailed: bool, on: date) -> User:
     """Allow a manager to make a link for a person who has forgotten the password, and log it.
 

@@ -175,15 +175,23 @@ def test_another_house_cannot_make_links_for_this_one() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "manchester", "Manchester2026", "q1w2e3r4t5y6", "cishan20262026", "CiShan@CaiWu#88",
-        "administrator!", "federation2026", "concentration",
+        "manchester",
+        "Manchester2026",
+        "q1w2e3r4t5y6",
+        "cishan20262026",
+        "CiShan@CaiWu#88",
+        "administrator!",
+        "federation2026",
+        "concentration",
     ],
 )
 def test_a_listed_password_a_single_word_or_a_word_of_the_house_is_refused(text: str) -> None:
     assert [problem.code for problem in credentials.check_password(text, "lisi")] == ["password_common"]
 
 
-@pytest.mark.parametrize("text", ["correct horse battery", "cishan na yi nian xia xue", "manchester lihai 7 ma"])
+@pytest.mark.parametrize(
+    "text", ["correct horse battery", "cishan na yi nian xia xue", "manchester lihai 7 ma"]
+)
 def test_several_words_are_good_whatever_they_are(text: str) -> None:
     assert credentials.check_password(text, "lisi") == []
 

@@ -99,5 +99,10 @@ def test_a_new_field_key_keeps_second_factors_and_codes(
 
 def test_no_key_is_shown_by_the_settings(settings: Settings) -> None:
     shown = repr(settings)
-    for key in (settings.secret_key, settings.field_key.hex(), settings.sign_key.hex(), str(settings.sign_key)):
+    for key in (
+        settings.secret_key,
+        settings.field_key.hex(),
+        settings.sign_key.hex(),
+        str(settings.sign_key),
+    ):
         assert key not in shown
