@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
+from flask_babel import lazy_pgettext
 from wtforms import SelectField
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired
 
 from charity.privacy.rules import KINDS, REASONS, SUBJECTS
 from charity.web.filters import translated
@@ -16,7 +17,7 @@ class RequestForm(BaseForm):
     subject_no = LineField(_("Donor number or login name"), [InputRequired()], limit=40)
     kind = SelectField(_("Kind of request"))
     wish = ParagraphField(_("In the person's words"), [InputRequired()], limit=1000)
-    received_on = DayField(_("Received on"), [InputRequired()])
+    received_on = DayField(lazy_pgettext("request", "Received on"), [InputRequired()])
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -33,7 +34,7 @@ class AnswerForm(BaseForm):
 
 
 class RefusalForm(AnswerForm):
-    reason = SelectField(_("Reason of refusal"), [Optional()])
+    reason = SelectField(_("Reason of refusal"))
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import pgettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -112,7 +113,7 @@ def requests(fmt: str) -> ResponseReturnValue:
             FileColumn("subject_kind", _("Who asks")),
             FileColumn("kind", _("Kind of request")),
             FileColumn("state", _("State")),
-            FileColumn("received_on", _("Received on"), "date"),
+            FileColumn("received_on", pgettext("request", "Received on"), "date"),
             FileColumn("due_on", _("Due on"), "date"),
         ]
         return exports(rows, columns, "data-requests", fmt)

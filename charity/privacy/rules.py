@@ -32,17 +32,17 @@ STATES: Mapping[str, str] = {
 }
 #: Reasons for a refusal → (sentence for the person, source).
 REASONS: Mapping[str, tuple[str, str]] = {
-    "identity": (N_("Who asks could not be made sure."), "个人信息保护法 art. 50; GB/T 35273-2020, 8.7"),
+    "identity": (N_("Who asks could not be made sure."), "个人信息保护法第50条；GB/T 35273-2020 第8.7条"),
     "retention": (
         N_("The law keeps these records for a time that has not passed; until then they are only stored."),
-        "个人信息保护法 art. 47; 会计档案管理办法 (2015) art. 14",
+        "个人信息保护法第47条；会计档案管理办法（2015）第14条",
     ),
-    "correct_already": (N_("What is held was checked and is right."), "个人信息保护法 art. 46"),
+    "correct_already": (N_("What is held was checked and is right."), "个人信息保护法第46条"),
     "others": (
         N_("An answer would tell about other people."),
-        "个人信息保护法 art. 45; GB/T 35273-2020, 8.7",
+        "个人信息保护法第45条；GB/T 35273-2020 第8.7条",
     ),
-    "nothing_held": (N_("Nothing is held about this person."), "个人信息保护法 art. 50"),
+    "nothing_held": (N_("Nothing is held about this person."), "个人信息保护法第50条"),
 }
 
 
@@ -90,7 +90,7 @@ class Deadline:
 
 #: Dated, the latest last. The law says "in time"; the recommended standard names days.
 DEADLINES: tuple[Deadline, ...] = (
-    Deadline(date(2020, 10, 1), 30, "GB/T 35273-2020, 8.7 (recommended); 个人信息保护法 art. 50"),
+    Deadline(date(2020, 10, 1), 30, "GB/T 35273-2020 第8.7条（推荐性）；个人信息保护法第50条"),
 )
 
 
@@ -111,8 +111,8 @@ class Holding:
     kept_for: str = ""
 
 
-_BOOKS = "会计档案管理办法 (2015) art. 14"
-_CHARITY = "慈善法 (2023) art. 42, 82"
+_BOOKS = "会计档案管理办法（2015）第14条"
+_CHARITY = "慈善法（2023）第42、82条"
 #: What is held, by kind of person; the order of the page and of the file.
 HOLDINGS: Mapping[str, tuple[Holding, ...]] = {
     "donor": (
@@ -131,7 +131,7 @@ HOLDINGS: Mapping[str, tuple[Holding, ...]] = {
     "user": (
         Holding("login", N_("name, login name and roles"), _BOOKS, N_("30 years, who signed what")),
         Holding(
-            "log", N_("entries of the operation log"), "财会〔2024〕12号 art. 32", N_("as long as the books")
+            "log", N_("entries of the operation log"), "财会〔2024〕12号第32条", N_("as long as the books")
         ),
         Holding("contact", N_("mail address and phone number")),
         Holding("sessions", N_("devices and addresses of sign-ins")),

@@ -55,7 +55,6 @@ class ChangePasswordForm(BaseForm):
 class FactorForm(BaseForm):
     factor_code = LineField(
         _("One-time code"),
-        [Optional()],
         limit=100,
         render_kw={
             "autocomplete": "one-time-code",

@@ -53,4 +53,4 @@ def test_what_is_kept_names_its_law_and_its_time(kind: str) -> None:
 
 
 def test_every_reason_names_its_source() -> None:
-    assert all(sentence and "art." in source for sentence, source in rules.REASONS.values())
+    assert all(sentence and "条" in source for sentence, source in rules.REASONS.values())

@@ -81,7 +81,7 @@ def test_a_deletion_says_what_the_law_keeps_before_it_is_granted(
     url = clerk.post("/office/new-data-request", data=sent).headers["Location"]
     shown = page(decider.get(url)).text
     assert "phone and account numbers: deleted" in shown
-    assert "receipts issued: kept, 30 years, with the vouchers (会计档案管理办法 (2015) art. 14)" in shown
+    assert "receipts issued: kept, 30 years, with the vouchers (会计档案管理办法（2015）第14条)" in shown
     refused = decider.post(f"{url}/refuse", data={"reason": "identity", "answer": "未能核实身份"})
     assert refused.status_code == 303
     assert "Who asks could not be made sure." in page(decider.get(url)).text
