@@ -35,6 +35,7 @@ FEATURES = (
     "charity.retention.routes",
     "charity.upkeep.routes",
     "charity.founding.routes",
+    "charity.privacy.routes",
 )
 
 
@@ -129,6 +130,7 @@ def _add_features(app: Flask) -> None:
     from charity.db import db, watch_orgs
     from charity.jobs import worker
     from charity.messages.routes import deliver
+    from charity.users.routes import forget_sessions
     from charity.web import access
 
     for name in FEATURES:
@@ -137,6 +139,7 @@ def _add_features(app: Flask) -> None:
         with app.app_context():
             watch_orgs(db.engine)
     worker.register_periodic("messages.deliver", 15, deliver)
+    worker.register_periodic("users.forget_sessions", 3600, forget_sessions)
     cli.register(app)
     access.check_declared(app)
 

@@ -338,6 +338,23 @@ def _links_again(settings: Settings, at: datetime) -> None:
         click.echo(f"{name}: {link}")
 
 
+@click.command("reset-second-factor")
+@click.argument("username")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it stays in the operation log.")
+@ORG
+def reset_second_factor_command(username: str, reason: str, org: str) -> None:
+    """Take off every second factor of a login, when no two administrators are left to do it."""
+    from charity.users.factor_resets import force_reset
+
+    row = _org(db.session(), org)
+    actor = Actor(0, row.id, "flask", frozenset(), current_app.config["CLOCK"]())
+    try:
+        transact(partial(force_reset, actor=actor, username=username, reason=reason))
+    except Refused as refused:
+        _refused(refused, False)
+    click.echo(f"{username} signs in with the password alone and sets up a new second factor.")
+
+
 def register(app: Flask) -> None:
     """Give the app its commands."""
     from charity.upkeep.commands import COMMANDS  # which uses what stands here
@@ -353,6 +370,7 @@ def register(app: Flask) -> None:
         reseal_command,
         *COMMANDS,
         setup_command,
+        reset_second_factor_command,
     ):
         app.cli.add_command(command)
 

@@ -58,6 +58,8 @@ class Settings:
         app_role: PostgreSQL role the app runs as; granted by the migrations.
         auditor_role: PostgreSQL role that may read only.
         zone: the orgs' time zone.
+        second_factor: least that is asked at sign-in: ``offered``, ``money`` or ``everyone``.
+        step_up_min: minutes a second factor counts for acts on money; 0: not asked again.
         fallback_font: TrueType file asked for characters the vendored fonts lack.
         backup_dir: folder of the backups; None until one is set.
         backup_hours: hours between two scheduled backups; 0 makes none.
@@ -85,6 +87,8 @@ class Settings:
     app_role: str = "charity_app"
     auditor_role: str = "charity_auditor"
     zone: ZoneInfo = ZoneInfo("Asia/Shanghai")
+    second_factor: str = "offered"
+    step_up_min: int = 0
     fallback_font: Path | None = None
     backup_dir: Path | None = None
     backup_hours: int = 0
@@ -302,6 +306,28 @@ def _refuse_open_database(path: Path) -> None:
         raise UnsafeSettings(f"{folder} is open to everybody on this machine: chmod 700 {folder}")
 
 
+def _one_of(text: str, name: str) -> str:
+    """Return what is asked at the door.
+
+    Raises:
+        UnsafeSettings: no such word; a slip of the pen must not leave the door open.
+    """
+    if text not in ("offered", "money", "everyone"):
+        raise UnsafeSettings(f"{name} must be offered, money or everyone.")
+    return text
+
+
+def _minutes(text: str) -> int:
+    """Return how long a second factor counts, in minutes.
+
+    Raises:
+        UnsafeSettings: no number from 0 to 720.
+    """
+    if not (text.isascii() and text.isdigit() and (text == "0" or 5 <= int(text) <= 720)):
+        raise UnsafeSettings("CHARITY_STEP_UP_MINUTES must be 0, or from 5 to 720.")
+    return int(text)
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of this process.
 
@@ -345,6 +371,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         app_role=values.get("CHARITY_APP_ROLE", "charity_app"),
         auditor_role=values.get("CHARITY_AUDITOR_ROLE", "charity_auditor"),
         zone=zone,
+        second_factor=_one_of(values.get("CHARITY_SECOND_FACTOR", "offered"), "CHARITY_SECOND_FACTOR"),
+        step_up_min=_minutes(values.get("CHARITY_STEP_UP_MINUTES", "0")),
         fallback_font=Path(font) if (font := values.get("CHARITY_FALLBACK_FONT")) else None,
         **_upkeep(values, environment),
     )

@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor, db, transact
 from charity.errors import Problem, Refused
-from charity.ledger.attachments import store_attachment
+from charity.ledger.attachments import keep_paper
 from charity.ledger.lookup import key_of
-from charity.ledger.media import media_type
 from charity.ledger.models import Draft
 from charity.ledger.naming import BookNames, load_names
 from charity.ledger.sealed_models import Voucher
@@ -138,11 +137,10 @@ def keep_papers(actor: Actor) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
         if not file.filename:
             continue
         keep = partial(
-            store_attachment,
+            keep_paper,
             actor=actor,
-            data=(data := file.read()),
+            data=file.read(),
             name=file.filename,
-            media_type=media_type(data[:1024], file.filename),
             data_dir=settings().data_dir,
         )
         try:

@@ -61,6 +61,9 @@ PERMISSIONS: Mapping[str, str] = {
     "retention.read": N_("see what is kept until when"),
     "retention.hold": N_("hold records and release holds"),
     "upkeep.read": N_("see backups, restore drills and the state of the system"),
+    "privacy.read": N_("see requests of data persons"),
+    "privacy.handle": N_("write down requests of data persons and hand over copies"),
+    "privacy.decide": N_("decide on requests of data persons"),
 }
 
 
@@ -174,6 +177,8 @@ ROLES: Mapping[str, Role] = {
             "donations.read",
             "disclosure.publish",
             "proofs.read",
+            "privacy.read",
+            "privacy.decide",
         ),
         _role(
             "gift_clerk",
@@ -188,6 +193,8 @@ ROLES: Mapping[str, Role] = {
             "receipts.issue",
             "messages.read",
             "messages.send",
+            "privacy.read",
+            "privacy.handle",
         ),
         _role(
             "case_worker",
@@ -232,6 +239,8 @@ ROLES: Mapping[str, Role] = {
             "jobs.read",
             "jobs.cancel",
             "upkeep.read",
+            "privacy.read",
+            "privacy.handle",
         ),
     )
 }
