@@ -1,0 +1,92 @@
+"""A ZIP as platforms send it: one or two tables inside, names in GBK.
+
+Imports errors and this package. The archive is checked before anything is unpacked; what
+is inside is read as if it had been dropped alone. Nothing is unpacked to disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from charity.errors import N_, refuse, register
+from charity.intake.archive import Archive
+
+PROBLEMS = register(
+    {
+        "zip_empty": N_("%(name)s holds no file; download it again."),
+        "zip_encrypted": N_(
+            "%(name)s is locked with the password that came with the message; "
+            "unpack it with that and drop the file inside."
+        ),
+        "zip_several": N_(
+            "%(name)s holds several statements (%(files)s); unpack it and drop each as a file of its own."
+        ),
+        "zip_nested": N_("%(name)s holds another archive (%(file)s); unpack it and drop the file inside."),
+        "zip_too_many": N_("%(name)s holds more than %(limit)s files; drop the one with the rows alone."),
+    }
+)
+
+_MAX_FILES = 20
+_UTF8_FLAG = 0x800
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """One file of a ZIP.
+
+    Attributes:
+        name: its name, without folders.
+        data: its bytes.
+    """
+
+    name: str
+    data: bytes
+
+
+def is_zip(data: bytes) -> bool:
+    """Say whether a file is a ZIP that is neither a workbook nor another document."""
+    if not data.startswith(b"PK\x03\x04"):
+        return False
+    tail = data[-2_000_000:]
+    marks = (b"xl/workbook", b"[Content_Types].xml", b"content.xml", b"word/", b"ppt/", b"META-INF/")
+    return not any(mark in tail or mark in data[:4_000] for mark in marks)
+
+
+def member_name(name: str, flags: int) -> str:
+    """Return a name as it was meant: Chinese programs write GBK and do not say so."""
+    if not flags & _UTF8_FLAG:
+        try:
+            raw = name.encode("cp437")
+        except UnicodeEncodeError:
+            return name
+        for encoding in ("utf-8", "gb18030"):
+            try:
+                return raw.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+    return name
+
+
+def unpack(data: bytes, name: str) -> list[Packed]:
+    """Return the files of a ZIP, in its order; folders and a computer's own files left out.
+
+    Raises:
+        Refused: ``zip_empty``, ``zip_encrypted``, ``zip_nested``, ``zip_too_many``, and what
+            :class:`charity.intake.archive.Archive` refuses.
+    """
+    archive = Archive(data, name, encrypted="zip_encrypted")
+    files: list[Packed] = []
+    for key, part in archive.parts.items():
+        shown = PurePosixPath(member_name(key, part.flag_bits).replace("\\", "/"))
+        if key.endswith("/") or shown.name.startswith(".") or "__MACOSX" in shown.parts or not shown.name:
+            continue
+        if len(files) == _MAX_FILES:
+            raise refuse("zip_too_many", name=name, limit=_MAX_FILES)
+        unpacked = archive.read(key)
+        if is_zip(unpacked):
+            raise refuse("zip_nested", name=name, file=shown.name[:80])
+        files.append(Packed(shown.name[:120], unpacked))
+    if not files:
+        raise refuse("zip_empty", name=name)
+    return files
