@@ -5,7 +5,9 @@ Standard library only. Within a field the words stand in order of preference.
 
 from __future__ import annotations
 
-WECHAT = {
+Words = dict[str, tuple[str, ...]]
+
+WECHAT: Words = {
     "time": ("交易时间",),
     "refunded_at": ("退款成功时间", "退款申请时间"),
     "own_account": ("商户号",),
@@ -23,7 +25,7 @@ WECHAT = {
     "remark": ("商户数据包",),
     "fee": ("手续费",),
 }
-ALIPAY = {
+ALIPAY: Words = {
     "time": ("完成时间", "创建时间", "入账时间"),
     "reference": ("支付宝交易号",),
     "merchant_reference": ("商户订单号",),
@@ -35,7 +37,7 @@ ALIPAY = {
     "fee": ("服务费",),
     "remark": ("备注",),
 }
-WECHAT_FLOW = {
+WECHAT_FLOW: Words = {
     "time": ("记账时间",),
     "reference": ("微信支付业务单号",),
     "serial": ("资金流水单号",),
@@ -47,7 +49,7 @@ WECHAT_FLOW = {
     "remark": ("备注",),
     "merchant_reference": ("业务凭证号",),
 }
-ALIPAY_FLOW = {
+ALIPAY_FLOW: Words = {
     "time": ("发生时间", "入账时间"),
     "reference": ("业务流水号",),
     "serial": ("账务流水号",),
@@ -60,7 +62,7 @@ ALIPAY_FLOW = {
     "status": ("业务类型",),
     "remark": ("备注",),
 }
-WECHAT_PERSON = {
+WECHAT_PERSON: Words = {
     "time": ("交易时间",),
     "kind": ("交易类型",),
     "counterparty_name": ("交易对方",),
@@ -73,7 +75,7 @@ WECHAT_PERSON = {
     "merchant_reference": ("商户单号",),
     "remark": ("备注",),
 }
-ALIPAY_PERSON = {
+ALIPAY_PERSON: Words = {
     "time": ("交易时间",),
     "kind": ("交易分类",),
     "counterparty_name": ("交易对方",),
@@ -89,7 +91,7 @@ ALIPAY_PERSON = {
 }
 
 #: Kind of file → field → its words.
-PLATFORM_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+PLATFORM_WORDS: dict[str, Words] = {
     "wechat": WECHAT,
     "alipay": ALIPAY,
     "wechat_flow": WECHAT_FLOW,

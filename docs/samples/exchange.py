@@ -65,7 +65,8 @@ def ofx2() -> bytes:
         rows.append(
             f"      <STMTTRN>\n        <TRNTYPE>{_kind(item)}</TRNTYPE>"
             f"<DTPOSTED>{item.at:%Y%m%d%H%M%S}.000[+8:CST]</DTPOSTED>\n"
-            f"        <TRNAMT>{yuan(item.fen)}</TRNAMT><FITID>{_fitid(item)}</FITID>{party}<MEMO>{escape(_memo(item))}</MEMO>\n      </STMTTRN>\n"
+            f"        <TRNAMT>{yuan(item.fen)}</TRNAMT><FITID>{_fitid(item)}</FITID>{party}"
+            f"<MEMO>{escape(_memo(item))}</MEMO>\n      </STMTTRN>\n"
         )
     closing = yuan(OPENING + sum(item.fen for item in WEEK))
     return (

@@ -14,7 +14,10 @@ from forms import CARD, xlsx
 
 def wechat_fund_flow() -> bytes:
     """WeChat 资金账单 of 18 November: the first ten orders of the trade bill, each fee in its own row."""
-    header = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额（元）,账户结余（元）,资金变更提交申请人,备注,业务凭证号"
+    header = (
+        "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额（元）,账户结余（元）,"
+        "资金变更提交申请人,备注,业务凭证号"
+    )
     left = 12_345
     rows: list[list[str]] = []
 
@@ -89,7 +92,10 @@ def wechat_refund_only() -> bytes:
 
 def alipay_account() -> bytes:
     """Alipay 账务明细 of 18 November: the orders of the 业务明细, a refund, a fee, a payout."""
-    header = "账务流水号,业务流水号,商户订单号,商品名称,发生时间,对方账号,收入金额（+元）,支出金额（-元）,账户余额（元）,交易渠道,业务类型,备注"
+    header = (
+        "账务流水号,业务流水号,商户订单号,商品名称,发生时间,对方账号,"
+        "收入金额（+元）,支出金额（-元）,账户余额（元）,交易渠道,业务类型,备注"
+    )
     left, number = 50_000, 0
     lines: list[str] = []
     sums = {True: [0, 0], False: [0, 0]}

@@ -13,17 +13,17 @@ CARD, CARD_END = "9999000011110031", "0031"
 Cell = Callable[[Movement, int], str]
 
 #: One account of a week: a gift and its return, a payment that came back, interest, a fee, and
-#: what WeChat paid out for 18 November.
+#: what WeChat paid out for 20 November.
 WEEK = [
     movement("11-18 09:12:05", 500_00, PEOPLE[0], "转账存入", "捐款", "医疗救助基金"),
     movement("11-18 10:20:31", 200_00, PEOPLE[3], "转账存入", "捐赠", "急难救助"),
-    movement("11-19 08:35:33", 4_333_12, TENPAY[0], "转账存入", "结算款", "微信支付结算1118"),
     movement("11-19 11:30:00", -3_000_00, PEOPLE[6], "转账支取", "急难救助款", "急救2026-0102"),
     movement("11-20 09:15:44", 3_000_00, PEOPLE[6], "退汇", "账号户名不符", "退汇 急救2026-0102"),
     movement("11-20 10:00:00", -200_00, PEOPLE[3], "转账支取", "退捐", "捐赠人误转 退还捐款"),
     movement("11-20 14:22:10", -15_00, "", "手续费", "转账手续费", ""),
     movement("11-20 17:20:10", 30_000_00, BODIES[1], "转账存入", "捐赠", "冬季送温暖 急难救助基金"),
     movement("11-21 00:10:05", 12_05, "", "结息", "活期结息", ""),
+    movement("11-21 08:35:33", 178_93, TENPAY[0], "转账存入", "结算款", "微信支付结算1120"),
 ]
 #: The same without the platform, as on a person's account.
 PERSON = [item for item in WEEK if item.name != TENPAY[0]]
@@ -207,8 +207,8 @@ def cmb() -> bytes:
     titles = [["招商银行账务明细（示例）"], ["账号：99990000000000000009"]]
     columns = [
         ("交易日", day), ("交易时间", colon_clock), ("交易类型", word(0)), ("借方金额", debit),
-        ("贷方金额", credit), ("余额", balance), ("摘要", words), ("收(付)方名称", name), ("收(付)方账号", account),
-        ("流水号", number("CM")),
+        ("贷方金额", credit), ("余额", balance), ("摘要", words), ("收(付)方名称", name),
+        ("收(付)方账号", account), ("流水号", number("CM")),
     ]  # fmt: skip
     return xlsx(export(titles, columns, WEEK))
 
