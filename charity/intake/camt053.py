@@ -249,8 +249,8 @@ def read_camt(data: bytes, name: str) -> tuple[list[Statement], list[Problem]]:
         name: for the sentences.
 
     Raises:
-        Refused: ``markup_damaged``, ``markup_doctype``, ``statement_other_message`` or
-            ``statement_field_unreadable``.
+        Refused: ``markup_damaged``, ``markup_doctype``, ``statement_other_message`` or what
+            :func:`charity.intake.statements.unreadable` refuses.
     """
     head = data[:4_096].decode("latin-1").replace("\x00", "")
     kind = _MESSAGE.search(head)

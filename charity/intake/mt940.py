@@ -61,8 +61,8 @@ def read_mt940(text: str, name: str) -> list[Statement]:
     """Return the statements of a file.
 
     Raises:
-        Refused: ``statement_cut_off``, ``statement_entry_outside`` or
-            ``statement_field_unreadable``.
+        Refused: ``statement_cut_off``, ``statement_entry_outside`` or what
+            :func:`charity.intake.statements.unreadable` refuses.
     """
     statements: list[Statement] = []
     open_one: Statement | None = None

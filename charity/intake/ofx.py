@@ -126,8 +126,8 @@ def read_ofx(text: str, name: str) -> list[Statement]:
     The day is the one written, in the bank's own zone; a decimal comma is a point.
 
     Raises:
-        Refused: ``statement_cut_off``, ``statement_entry_outside``,
-            ``statement_field_unreadable`` or ``file_unreadable``.
+        Refused: ``statement_cut_off``, ``statement_entry_outside``, ``file_unreadable`` or
+            what :func:`charity.intake.statements.unreadable` refuses.
     """
     if re.search(r"<!(?:DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise refuse("file_unreadable", name=name, part="DOCTYPE")

@@ -27,9 +27,23 @@ PROBLEMS = register(
         "statement_entry_outside": N_(
             "Line %(line)s of %(name)s is a movement outside any statement; export the whole statement again."
         ),
-        "statement_field_unreadable": N_(
-            "Line %(line)s of %(name)s holds “%(text)s”, which is not a %(what)s; ask the bank for the file "
-            "anew."
+        "statement_amount_unreadable": N_(
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not an amount; ask the bank for the file anew."
+        ),
+        "statement_balance_unreadable": N_(
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not a balance; ask the bank for the file anew."
+        ),
+        "statement_count_unreadable": N_(
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not a count; ask the bank for the file anew."
+        ),
+        "statement_day_unreadable": N_(
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not a day; ask the bank for the file anew."
+        ),
+        "statement_direction_unreadable": N_(
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not money in or out; ask the bank for the file anew."
+        ),
+        "statement_movement_unreadable": N_(
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not a movement; ask the bank for the file anew."
         ),
         "statement_differs": N_(
             "The statement from line %(line)s on states %(opening)s before and %(closing)s after; its rows "
@@ -125,8 +139,15 @@ def fen_of(text: str) -> int | None:
 
 
 def unreadable(name: str, line: int, text: str, what: str) -> Refused:
-    """Return the refusal of a field that is not what it must be."""
-    return refuse("statement_field_unreadable", str(line), name=name, line=line, text=text[:40], what=what)
+    """Return the refusal of a field that is not what it must be.
+
+    Args:
+        name: of the file.
+        line: where the field stands.
+        text: what stands there.
+        what: ``amount``, ``balance``, ``count``, ``day``, ``direction`` or ``movement``.
+    """
+    return refuse(f"statement_{what}_unreadable", str(line), name=name, line=line, text=text[:40])
 
 
 def statement_file(

@@ -154,7 +154,10 @@ def test_money_that_comes_back_to_us_is_no_gift_whatever_its_words(office: Offic
 
 
 def test_a_partial_refund_of_alipay_in_two_bills_is_asked_about(office: Office) -> None:
-    head = "支付宝交易号,商户订单号,业务类型,商品名称,完成时间,对方账户,商家实收（元）,服务费（元）,退款批次号/请求号,备注"
+    head = (
+        "支付宝交易号,商户订单号,业务类型,商品名称,完成时间,对方账户,商家实收（元）,服务费（元）,"
+        "退款批次号/请求号,备注"
+    )
     detail = "\r\n".join(
         [
             head,
