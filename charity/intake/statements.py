@@ -28,22 +28,27 @@ PROBLEMS = register(
             "Line %(line)s of %(name)s is a movement outside any statement; export the whole statement again."
         ),
         "statement_amount_unreadable": N_(
-            "Line %(line)s of %(name)s holds “%(text)s”, which is not an amount; ask the bank for the file anew."
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not an amount; "
+            "ask the bank for the file anew."
         ),
         "statement_balance_unreadable": N_(
-            "Line %(line)s of %(name)s holds “%(text)s”, which is not a balance; ask the bank for the file anew."
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not a balance; "
+            "ask the bank for the file anew."
         ),
         "statement_count_unreadable": N_(
-            "Line %(line)s of %(name)s holds “%(text)s”, which is not a count; ask the bank for the file anew."
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not a count; "
+            "ask the bank for the file anew."
         ),
         "statement_day_unreadable": N_(
             "Line %(line)s of %(name)s holds “%(text)s”, which is not a day; ask the bank for the file anew."
         ),
         "statement_direction_unreadable": N_(
-            "Line %(line)s of %(name)s holds “%(text)s”, which is not money in or out; ask the bank for the file anew."
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not money in or out; "
+            "ask the bank for the file anew."
         ),
         "statement_movement_unreadable": N_(
-            "Line %(line)s of %(name)s holds “%(text)s”, which is not a movement; ask the bank for the file anew."
+            "Line %(line)s of %(name)s holds “%(text)s”, which is not a movement; "
+            "ask the bank for the file anew."
         ),
         "statement_differs": N_(
             "The statement from line %(line)s on states %(opening)s before and %(closing)s after; its rows "

@@ -211,7 +211,7 @@ def another_file(name: str) -> bytes:
     return data + b"\n"
 
 
-def take_whole(desk: Office, case: Case) -> None:
+def assert_booked_once(desk: Office, case: Case) -> None:
     for name in case.before:
         take_through(desk, desk.stage(data_of(name), name, place="W1"))
     before, gifts, refunds = money(desk), count(desk, Donation), count(desk, Refund)
@@ -233,14 +233,14 @@ def take_whole(desk: Office, case: Case) -> None:
     )
     assert money(desk) - before == moved - _fees_settled(desk)
     assert_sound(desk)
-    drop_again(desk, case, rows)
+    assert_nothing_twice(desk, case, rows)
 
 
 def _fees_settled(desk: Office) -> int:
     return desk.session.scalar(select(func.coalesce(func.sum(Settlement.fee_fen), 0))) or 0
 
 
-def drop_again(desk: Office, case: Case, rows: list[ImportRow]) -> None:
+def assert_nothing_twice(desk: Office, case: Case, rows: list[ImportRow]) -> None:
     """The same bytes, and the same rows in other bytes, change nothing."""
     done = money(desk), count(desk, Voucher), count(desk, Donation), count(desk, Refund)
     booked = {row.row_no for row in rows if row.state == "booked"}
@@ -261,10 +261,10 @@ def drop_again(desk: Office, case: Case, rows: list[ImportRow]) -> None:
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_sample_is_booked_to_the_fen_and_only_once(desk: Office, case: Case) -> None:
-    take_whole(desk, case)
+    assert_booked_once(desk, case)
 
 
 @pytest.mark.postgresql_only
 @pytest.mark.parametrize("name", ["statement_202611.xml", "alipay_person_20261118.csv"])
 def test_the_other_database_books_the_same(desk: Office, name: str) -> None:
-    take_whole(desk, next(case for case in CASES if case.name == name))
+    assert_booked_once(desk, next(case for case in CASES if case.name == name))
