@@ -260,9 +260,8 @@ class Judge:
             return Judgement("error", "row_date_missing")
         if day > self._on:
             return Judgement("error", "row_future", {"on": day.isoformat()})
-        if self._place is not None and self._place.is_account(row.own_account) is False:
-            told = {"tail": row.own_account[-4:], "place": self._place.name}
-            return Judgement("error", "row_account_other", told)
+        if self._file.form in PERSONAL_FORMS and (other := self._other_account(row)) is not None:
+            return Judgement("error", "row_account_other", other)
         if len(row.counterparty_name) > NAME_LIMIT:
             values = {"count": len(row.counterparty_name), "limit": NAME_LIMIT}
             return Judgement("error", "row_name_long", values)
@@ -278,8 +277,21 @@ class Judge:
             return Judgement("booked", "row_repeated", {"row": first})
         return None
 
+    def _other_account(self, row: IncomingRow) -> dict[str, str] | None:
+        """Return what to say of a row whose account is not that of the file's place."""
+        if self._place is None or self._place.is_account(row.own_account) is not False:
+            return None
+        return {"tail": row.own_account[-4:], "place": self._place.name}
+
     def _doubtful(self, row: IncomingRow) -> Judgement | None:
-        """Return the question about a row that stands in its file twice."""
+        """Return the question about a row of another account, or one that stands in its file twice.
+
+        A company's number may be written in two ways (with its bank's, as IBAN): a person
+        knows. A person's card that is not the place's is never booked.
+        """
+        other = self._other_account(row)
+        if other is not None:
+            return Judgement("ask", "row_account_other", other)
         twice = next((problem for problem in row.problems if problem.code == "row_twice"), None)
         return Judgement("ask", twice.code, twice.params) if twice is not None else None
 

@@ -182,3 +182,22 @@ def test_a_number_that_stands_twice_is_a_question(office: Office) -> None:
         f"{row}{row}</STMTRS></OFX>\n"
     ).encode()
     assert judged(office, office.stage(data)) == [("new", ""), ("ask", "row_twice")]
+
+
+def test_a_company_file_of_another_number_asks_row_by_row(office: Office) -> None:
+    office.ledger.act(
+        setup.open_money_place,
+        "chief",
+        code="B9",
+        name="一般户",
+        kind="bank",
+        account="1002",
+        on=date(2026, 1, 1),
+        number_tail="8888",
+        number_hash=keyed_hash("9999000088888888"),
+    )
+    data = (
+        "OFXHEADER:100\n<OFX><STMTRS><CURDEF>CNY<BANKACCTFROM><ACCTID>9999000077777777</BANKACCTFROM>\n"
+        "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260317<TRNAMT>5.00<FITID>1<MEMO>捐款</STMTTRN></STMTRS></OFX>\n"
+    ).encode()
+    assert judged(office, office.stage(data, place="B9")) == [("ask", "row_account_other")]
