@@ -12,7 +12,7 @@ import re
 from xml.parsers import expat
 
 from charity.errors import N_, Problem, Refused, refuse, register
-from charity.intake.statements import Entry, Statement, fen_of, unreadable
+from charity.intake.statements import Entry, Statement, fen_of, refuse_many, unreadable
 from charity.intake.totals import FileTotals, Totals
 
 PROBLEMS = register(
@@ -79,7 +79,7 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._stack: list[_Node] = []
-        self._elements = 0
+        self._elements = self._rows = 0
         self._totals: list[tuple[int, int]] = []
         self.statements: list[Statement] = []
         self.problems: list[Problem] = []
@@ -127,6 +127,8 @@ class _Reader:
         amount = _amount_of(node, self._name)
         self._totals.append((fen_of(amount) or 0, node.line))
         self.statements[-1].entries += _entries(node, amount, self._name)
+        self._rows += 1
+        refuse_many(self._rows, self._name)
 
     def _take_head(self, node: _Node) -> None:
         """Take in account and balances, and compare the summary with the movements."""

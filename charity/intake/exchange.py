@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 
-from charity.errors import Problem, Refused
+from charity.errors import Problem, Refused, refuse
 from charity.intake.camt053 import is_camt, read_camt
+from charity.intake.limits import MAX_STATEMENT_BYTES
 from charity.intake.mt940 import is_mt940, read_mt940
 from charity.intake.ofx import is_ofx, read_ofx
 from charity.intake.statements import StatementFile, statement_file
@@ -36,8 +37,10 @@ def read_exchange(data: bytes, kind: str, name: str) -> StatementFile:
         name: for the sentences.
 
     Raises:
-        Refused: see the readers of the formats and :func:`statement_file`.
+        Refused: ``file_too_large``; see the readers of the formats and :func:`statement_file`.
     """
+    if len(data) > MAX_STATEMENT_BYTES:
+        raise refuse("file_too_large", name=name, limit=MAX_STATEMENT_BYTES // 2**20)
     problems: list[Problem] = []
     encoding = "XML"
     if kind == "camt053":

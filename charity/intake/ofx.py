@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_right
 
 from charity.errors import refuse
-from charity.intake.statements import Entry, Statement, unreadable
+from charity.intake.statements import Entry, Statement, refuse_many, unreadable
 
 _HEAD = re.compile(r"OFXHEADER\s*[:=]|<OFX>", re.IGNORECASE)
 _TOKEN = re.compile(r"<(?P<end>/?)(?P<tag>[A-Za-z0-9._]+)[^<>]*>(?P<text>[^<]*)")
@@ -44,7 +43,7 @@ class _Reader:
 
     def __init__(self, text: str, name: str) -> None:
         self._name, self._text = name, text
-        self._breaks = [found.start() for found in re.finditer("\n", text)]
+        self._rows = 0
         self.statements: list[Statement] = []
         self._open: Statement | None = None
         self._entry: Entry | None = None
@@ -52,9 +51,10 @@ class _Reader:
 
     def read(self) -> list[Statement]:
         """Return the statements."""
+        line, counted = 1, 0
         for found in _TOKEN.finditer(self._text):
             tag, text = found["tag"].upper(), html.unescape(found["text"].strip())
-            line = bisect_right(self._breaks, found.start()) + 1
+            line, counted = line + self._text.count("\n", counted, found.start()), found.start()
             if found["end"]:
                 self._end(tag)
             else:
@@ -85,6 +85,8 @@ class _Reader:
                 raise refuse("statement_entry_outside", str(line), name=self._name, line=line)
             self._entry = Entry(line, "")
             self._open.entries.append(self._entry)
+            self._rows += 1
+            refuse_many(self._rows, self._name)
         elif self._entry is not None:
             self._take(self._entry, tag, text, line)
         elif self._open is not None:

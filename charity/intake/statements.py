@@ -143,6 +143,16 @@ def fen_of(text: str) -> int | None:
     return int(fen) if fen.is_finite() and fen == fen.to_integral_value() and abs(fen) <= MAX_FEN else None
 
 
+def refuse_many(count: int, name: str) -> None:
+    """Refuse a file as soon as it has more rows than can be taken in.
+
+    Raises:
+        Refused: ``rows_too_many``.
+    """
+    if count > MAX_ROWS:
+        raise refuse("rows_too_many", name=name, limit=MAX_ROWS)
+
+
 def unreadable(name: str, line: int, text: str, what: str) -> Refused:
     """Return the refusal of a field that is not what it must be.
 
@@ -172,8 +182,7 @@ def statement_file(
     """
     if not statements:
         raise refuse("statement_empty", name=name)
-    if sum(len(item.entries) for item in statements) > MAX_ROWS:
-        raise refuse("rows_too_many", name=name, limit=MAX_ROWS)
+    refuse_many(sum(len(item.entries) for item in statements), name)
     problems: list[Problem] = []
     fields = list(HEADINGS)
     rows: list[list[str]] = [list(HEADINGS.values())]

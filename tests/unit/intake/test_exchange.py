@@ -319,3 +319,25 @@ def test_a_bad_camt_is_refused(data: bytes, code: str) -> None:
 def test_a_minified_file_has_a_number_for_each_row() -> None:
     data = camt(entry("1.00"), entry("2.00", ref="R2"), closing="103.00").replace(b"\n", b"")
     assert [row.row_no for row in read(data).rows] == [2, 3]
+
+
+def _many(row: bytes, count: int) -> bytes:
+    return row * count
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"OFXHEADER:100\n<OFX>" + b"\n" * (33 * 2**20), "file_too_large"),
+        (
+            HEAD.encode() + _many(b":61:261118C1,00NTRFNONREF\n", 200_001) + (TAIL % "1,00").encode(),
+            "rows_too_many",
+        ),
+        (mt940(":61:261118C1,00NTRFNONREF", ":86:" + "x" * 6_000, closing="1001,00"), "cell_too_long"),
+        (camt("<Ntry>" + "<a/>" * 100_001 + "</Ntry>"), "markup_damaged"),
+    ],
+    ids=["bytes", "rows", "cell", "elements"],
+)
+def test_a_file_that_costs_too_much_is_refused_early(data: bytes, code: str) -> None:
+    with assert_refused(code):
+        read(data)
