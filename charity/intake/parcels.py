@@ -38,15 +38,27 @@ _UTF8_FLAG = 0x800
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """One file of a ZIP.
+    """One file of a ZIP, unpacked when it is read.
 
     Attributes:
         name: its name, without folders.
-        data: its bytes.
     """
 
     name: str
-    data: bytes
+    _archive: Archive
+    _key: str
+    _zip_name: str
+
+    def read(self) -> bytes:
+        """Return its bytes; all that is read of a ZIP counts against one limit.
+
+        Raises:
+            Refused: ``zip_nested``, ``file_unreadable`` or ``file_zip_bomb``.
+        """
+        data = self._archive.read(self._key)
+        if is_zip(data):
+            raise refuse("zip_nested", name=self._zip_name, file=self.name[:80])
+        return data
 
 
 def is_zip(data: bytes) -> bool:
@@ -80,7 +92,7 @@ def unpack(data: bytes, name: str) -> list[Packed]:
     """Return the files of a ZIP, in its order; folders and a computer's own files left out.
 
     Raises:
-        Refused: ``zip_empty``, ``zip_encrypted``, ``zip_nested``, ``zip_too_many``, and what
+        Refused: ``zip_empty``, ``zip_encrypted``, ``zip_too_many``, and what
             :class:`charity.intake.archive.Archive` refuses.
     """
     archive = Archive(data, name, encrypted="zip_encrypted")
@@ -91,10 +103,7 @@ def unpack(data: bytes, name: str) -> list[Packed]:
             continue
         if len(files) == _MAX_FILES:
             raise refuse("zip_too_many", name=name, limit=_MAX_FILES)
-        unpacked = archive.read(key)
-        if is_zip(unpacked):
-            raise refuse("zip_nested", name=name, file=shown.name[:80])
-        files.append(Packed(shown.name[:120], unpacked))
+        files.append(Packed(shown.name[:120], archive, key, name))
     if not files:
         raise refuse("zip_empty", name=name)
     return files

@@ -225,23 +225,29 @@ def _unpacked(data: bytes, name: str, mapping: Mapping | None) -> _Found:
     """
     if len(data) > MAX_BYTES:
         raise refuse("file_too_large", name=name[:120], limit=MAX_BYTES // 2**20)
-    known: list[_Found] = []
-    others: list[_Found] = []
-    refusals: list[Refused] = []
+    known: _Found | None = None
+    other: _Found | None = None
+    refusal: Refused | None = None
     files = unpack(data, name[:120])
     for packed in files:
         try:
-            found = _found(packed.data, packed.name, mapping)
+            found = _found(packed.read(), packed.name, mapping)
         except Refused as refused:
-            refusals.append(refused)
+            if refused.codes == ["file_zip_bomb"]:
+                raise
+            refusal = refusal or refused
             continue
-        (others if found.recognition.form == "unknown" else known).append(found)
-    if len(known) > 1:
-        shown = "、".join(found.table.name for found in known[:5])
-        raise refuse("zip_several", name=name[:120], files=shown)
-    if not known and refusals:
-        raise refusals[0]
-    one = (known or others)[0]
+        if found.recognition.form == "unknown":
+            other = other or found
+        elif known is not None:
+            # Two are one too many: the rest is not even unpacked.
+            shown = f"{known.table.name}、{found.table.name}"
+            raise refuse("zip_several", name=name[:120], files=shown)
+        else:
+            known = found
+    one = known or (other if refusal is None else None)
+    if one is None:
+        raise refusal or refuse("zip_empty", name=name[:120])
     rest = [packed.name for packed in files if packed.name != one.table.name]
     if rest:
         params = {"name": name[:120], "files": "、".join(rest[:5]), "file": one.table.name}
