@@ -192,7 +192,9 @@ def place_hold(
     refuse_if(_check_hold(session, actor.org_id, key, amount_fen, on))
     hold_id = new_id()
     values = {
-        "id": hold_id, "fund_id": info.id, "earmark_id": earmark_id,
+        "id": hold_id,
+        "fund_id": info.id,
+        "earmark_id": earmark_id,
         "amount_fen": amount_fen,
         "placed_on": on,
         "ask_on": ask_on,
