@@ -39,7 +39,12 @@ PER_VOUCHER = 50
 #: Pages read for one figure of a list; answers asked of the server for one figure.
 PAGES, ANSWERS = 25, 600
 
-ADDRESSES = ("/", "/disclosure/donations?month=2026-03&fund=F1")
+ADDRESSES = (
+    "/",
+    "/disclosure/donations?month=2026-03&fund=F1",
+    "/disclosure/donations?on=2026-03-15",
+    "/disclosure/donations?number=G5000",
+)
 
 
 def _environ(folder: Path) -> dict[str, str]:
@@ -232,7 +237,7 @@ def _totals(shape: _Shape) -> Iterator[str]:
     yield f"""INSERT INTO ledger_balance ({key}, entry_class, debit_fen, credit_fen, line_count)
         SELECT {key}, 'normal', SUM(debit_fen), SUM(credit_fen), COUNT(*)
         FROM ledger_voucher_line WHERE org_id = {shape.org} GROUP BY {key}"""
-    yield f"""INSERT INTO disclosure_gift_total
+    yield f"""INSERT INTO donations_gift_total
           (org_id, month, fund_id, channel, shows_amount, amount_fen, line_count)
         SELECT org_id, month, fund_id, 'wechat', 1, SUM(credit_fen), COUNT(*) FROM ledger_voucher_line
         WHERE org_id = {shape.org} AND source_kind = 'gift' GROUP BY org_id, month, fund_id"""

@@ -47,7 +47,7 @@ _KEPT = (
     "ledger_fund_month",
     "ledger_fund_guard",
     "ledger_voucher_counter",
-    "disclosure_gift_total",
+    "donations_gift_total",
 )
 
 

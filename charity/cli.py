@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,6 +47,22 @@ def _fail(message: str, code: int = 1) -> NoReturn:
     raise SystemExit(code)
 
 
+def needs_database(command: Callable[..., None]) -> Callable[..., None]:
+    """Leave with a sentence where the database is not there or of another release."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        if fault := schema.unusable(db.engine):
+            _fail(
+                f"Nothing was done: {fault}. Set CHARITY_DATA or DATABASE_URL to this installation's"
+                " own, or bring the database up to date: flask db upgrade.",
+                2,
+            )
+        command(*args, **kwargs)
+
+    return run
+
+
 def _print(value: Any) -> None:
     """Print JSON as people can read it."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
@@ -61,7 +78,14 @@ def _refused(refused: Refused, as_json: bool) -> NoReturn:
     if as_json:
         _print({"problems": _problems(refused.problems)})
         raise SystemExit(1)
-    _fail("\n".join(f"{p.where + ': ' if p.where else ''}{p.sentence()}" for p in refused.problems))
+    _fail("\n".join(_line_of(problem) for problem in refused.problems))
+
+
+def _line_of(problem: Problem) -> str:
+    """Return a problem as one line, its place in front unless the sentence names it."""
+    sentence = problem.sentence()
+    is_named = problem.where.lower() in sentence.lower()
+    return sentence if is_named else f"{problem.where}: {sentence}"
 
 
 def _org(session: Session, code: str) -> Org:
@@ -86,12 +110,14 @@ def _actor(session: Session, org: Org, username: str) -> Actor:
 @click.command("check")
 @ORG
 @JSON
+@needs_database
 def check_command(org: str, as_json: bool) -> None:
     """Derive everything again from the posted lines and name the first wrong row."""
     session = db.session()
     settings = current_app.extensions["charity.settings"]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
-    found = find_all(session, [(row.id, row.code) for row in orgs], settings.data_dir)
+    pairs = [(row.id, row.code) for row in orgs]
+    found = find_all(session, pairs, settings.data_dir, current_app.config["CLOCK"]())
     if as_json:
         _print({"ok": not found, "findings": [{"org": code, **asdict(finding)} for code, finding in found]})
     else:
@@ -104,6 +130,7 @@ def check_command(org: str, as_json: bool) -> None:
 
 @click.command("orgs")
 @JSON
+@needs_database
 def orgs_command(as_json: bool) -> None:
     """List the orgs of this installation."""
     rows = [
@@ -122,6 +149,7 @@ def orgs_command(as_json: bool) -> None:
 @click.option("--fund", default="", metavar="F", help="One fund only.")
 @ORG
 @JSON
+@needs_database
 def trial_balance_command(month: str, fund: str, org: str, as_json: bool) -> None:
     """Print the trial balance of a month."""
     session = db.session()
@@ -153,6 +181,7 @@ def trial_balance_command(month: str, fund: str, org: str, as_json: bool) -> Non
 @click.command("guard")
 @ORG
 @JSON
+@needs_database
 def guard_command(org: str, as_json: bool) -> None:
     """Print what every fund and earmark can spend and has set aside."""
     session = db.session()
@@ -175,6 +204,7 @@ vouchers_group = AppGroup("vouchers", help="Vouchers by file.")
 @click.option("--signed-by", "cashier", default="", metavar="USER", help="Signs those that move money.")
 @ORG
 @JSON
+@needs_database
 def import_vouchers_command(
     path: Path, maker: str, reviewer: str, cashier: str, org: str, as_json: bool
 ) -> None:
@@ -214,6 +244,7 @@ def import_vouchers_command(
 @click.option("--as", "username", required=True, metavar="USER", help="Reads the file in and books it.")
 @ORG
 @JSON
+@needs_database
 def import_command(path: Path, dry_run: bool, username: str, org: str, as_json: bool) -> None:
     """Read in a bank, platform or donor file, judge its rows and book the gifts."""
     from charity.donations.files import import_file
@@ -243,6 +274,7 @@ def import_command(path: Path, dry_run: bool, username: str, org: str, as_json: 
 
 
 @click.command("worker")
+@needs_database
 def worker_command() -> None:
     """Carry out jobs until stopped; the one under way ends its step and goes back to the queue."""
     from charity.jobs.worker import run_worker
@@ -255,6 +287,7 @@ def worker_command() -> None:
 
 
 @click.command("reseal")
+@needs_database
 def reseal_command() -> None:
     """Seal every sensitive field under the newest key, after CHARITY_FIELD_KEY was changed."""
     from charity.db import Base

@@ -19,7 +19,18 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, cast, event, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    cast,
+    event,
+    func,
+    text,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
@@ -104,27 +115,81 @@ def sum_of(column: Any) -> Any:
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
+def whole_numbers(*columns: str) -> CheckConstraint:
+    """Return the check that columns hold whole numbers, none allowed.
+
+    PostgreSQL knows it by the type; SQLite would store a fraction or a text in an integer
+    column, and every sum over it would be wrong.
+
+    Args:
+        columns: names of columns of the table the check stands in.
+    """
+    condition = " AND ".join(f"typeof({column}) IN ('integer', 'null')" for column in columns)
+    return CheckConstraint(condition, name="whole_numbers").ddl_if(dialect="sqlite")
+
+
 #: Tables that only triggers may write, by name; features add theirs at import.
 TRIGGER_ONLY: set[str] = set()
 #: Tables that may only grow.
 APPEND_ONLY: set[str] = set()
+#: Tables that only the owner writes, when the schema is sealed: what the guards go by.
+OWNER_ONLY: set[str] = set()
+
+#: What a statement of the app may do on SQLite; anything else is refused. Tables, triggers and
+#: views are the owner's, other files are nobody's.
+_ALLOWED = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+        sqlite3.SQLITE_TRANSACTION,
+        sqlite3.SQLITE_SAVEPOINT,
+    }
+)
+#: What the app may ask SQLite about itself; none of them changes how a statement is judged.
+_READ_PRAGMAS = frozenset(
+    {
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "foreign_key_check",
+        "integrity_check",
+        "quick_check",
+        "page_count",
+        "page_size",
+        "freelist_count",
+        "data_version",
+        "schema_version",
+    }
+)
 
 
 def _authorize(
     action: int, first: str | None, second: str | None, base: str | None, trigger: str | None
 ) -> int:
-    """Refuse on SQLite what PostgreSQL's grants refuse to the app role."""
-    if action in (sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
-        if first in APPEND_ONLY or (first in TRIGGER_ONLY and trigger is None):
-            return sqlite3.SQLITE_DENY
+    """Refuse on SQLite what PostgreSQL's grants refuse to the app role, and what would unmake a guard."""
+    if action in _ALLOWED:
+        is_allowed = True
+    elif action in (sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
+        is_allowed = first not in APPEND_ONLY and _may_write(first, trigger)
     elif action == sqlite3.SQLITE_INSERT:
-        if first in TRIGGER_ONLY and trigger is None:
-            return sqlite3.SQLITE_DENY
-    elif action == sqlite3.SQLITE_DROP_TRIGGER or (
-        action == sqlite3.SQLITE_PRAGMA and first == "writable_schema"
-    ):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
+        is_allowed = _may_write(first, trigger)
+    else:
+        # A value given with a pragma (second) sets it, or narrows what is read.
+        is_allowed = action == sqlite3.SQLITE_PRAGMA and first in _READ_PRAGMAS
+    return sqlite3.SQLITE_OK if is_allowed else sqlite3.SQLITE_DENY
+
+
+def _may_write(table: str | None, trigger: str | None) -> bool:
+    """Say whether a statement of the app, or a trigger it set off, may write a table."""
+    if table in OWNER_ONLY or (table or "").startswith("sqlite_"):
+        return False
+    return table not in TRIGGER_ONLY or trigger is not None
 
 
 def prepare_engine(engine: Engine, *, is_owner: bool = False) -> None:
@@ -201,6 +266,17 @@ def begin_write(session: Session) -> None:
     """End the session's read transaction and begin a writing one at once."""
     session.rollback()
     session.connection(execution_options={"is_write": True})
+
+
+def begin_snapshot(session: Session) -> None:
+    """End the session's transaction; the next one reads one state of the books throughout.
+
+    On SQLite every reading transaction does; PostgreSQL would show each statement what
+    others have committed meanwhile, and sums would seem to disagree beside a running server.
+    """
+    session.rollback()
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 @contextmanager

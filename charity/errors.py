@@ -36,12 +36,43 @@ def register(sentences: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the house inside a sentence, translated with it.
+
+    Attributes:
+        message: English message id.
+    """
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A thing of the books inside a sentence, by its own name.
+
+    Attributes:
+        name: Chinese name.
+        name_en: English name; empty where it has none.
+    """
+
+    name: str
+    name_en: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong.
 
     Attributes:
         code: the registered code, ``noun_fact``.
-        params: the values of the sentence's fields, already formatted for people.
+        params: the values of the sentence's fields, already formatted for people; a
+            :class:`Term` or :class:`Named` follows the reader's language.
         where: the form field, line or row the problem stands at; empty for the whole.
     """
 

@@ -2,7 +2,7 @@
 
 Imports the standard library, SQLAlchemy, ``config`` and ``db`` only. The owner runs the
 migrations and hands out rights afterwards; the app never owns a table. The invariant:
-what only triggers write, and what may only grow, is refused to the app by the database
+what only triggers or the owner write, and what may only grow, is refused to the app by the database
 itself. On SQLite the authorizer of ``charity.db`` plays this part.
 """
 
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from charity.config import Settings, UnsafeSettings
-from charity.db import APPEND_ONLY, TRIGGER_ONLY
+from charity.db import APPEND_ONLY, OWNER_ONLY, TRIGGER_ONLY
 
 #: Written by the migrations alone.
 _MIGRATION_TABLE = "alembic_version"
@@ -22,7 +22,7 @@ _MIGRATION_TABLE = "alembic_version"
 
 def table_rights(table: str) -> frozenset[str]:
     """Return the rights of the app role on a table, as PostgreSQL names them."""
-    if table == _MIGRATION_TABLE or table in TRIGGER_ONLY:
+    if table == _MIGRATION_TABLE or table in TRIGGER_ONLY or table in OWNER_ONLY:
         return frozenset({"SELECT"})
     if table in APPEND_ONLY:
         return frozenset({"SELECT", "INSERT"})

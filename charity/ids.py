@@ -14,6 +14,9 @@ from collections.abc import Callable
 #: Crockford's base 32: no I, L, O or U, so that a number can be read out on the phone.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+#: Keys are 63 bits wide; a longer number is none of ours, and no database integer holds it.
+_KEY_LIMIT = 2**63
+
 _EPOCH_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 _SEQUENCE_BITS = 22
 _lock = threading.Lock()
@@ -75,3 +78,13 @@ def fold_code(text: str) -> str:
     """Return a code as typed by a person in its stored form: upper case, no blanks, O→0, I/L→1."""
     folded = "".join(text.upper().split()).replace("—", "-").replace("－", "-")
     return folded.translate(str.maketrans("OIL", "011"))
+
+
+def key_of(text: str) -> int | None:
+    """Return the inner id, or other 63-bit number, that an address part stands for.
+
+    None when it stands for none: what is no number, and what no database integer holds.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        return None
+    return int(text) if int(text) < _KEY_LIMIT else None

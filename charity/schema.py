@@ -20,12 +20,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 import charity
 from charity import grants, triggers
 from charity.config import Settings, resource_dir
 from charity.db import Base, prepare_engine
+from charity.ledger.chart import install_chart
 
 
 def load_tables() -> None:
@@ -70,7 +72,7 @@ def upgrade(settings: Settings) -> None:
 
 
 def seal(connection: Connection, settings: Settings) -> list[str]:
-    """Install every trigger and grant, and make sure that they stand as declared.
+    """Install the chart, every trigger and every grant, and make sure that they stand as declared.
 
     Returns:
         The PostgreSQL roles that do not exist yet.
@@ -79,6 +81,9 @@ def seal(connection: Connection, settings: Settings) -> list[str]:
         RuntimeError: the database shows other triggers than were just installed.
     """
     load_tables()
+    with Session(connection) as session:
+        install_chart(session)
+        session.flush()
     triggers.install(connection)
     if differences := triggers.compare(connection):
         raise RuntimeError("; ".join(differences))
@@ -99,15 +104,26 @@ def faults(engine: Engine) -> list[str]:
         One sentence for each fault: it does not answer, it stands at another revision
         than this program, or a guard is missing, changed or switched off.
     """
+    if fault := unusable(engine):
+        return [fault]
     try:
         with engine.connect() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
-            if present != head():
-                return [f"the database is at revision {present or 'none'}, this program needs {head()}"]
             load_tables()
             return triggers.compare(connection)
     except SQLAlchemyError as error:
         return [f"the database does not answer ({type(error).__name__})"]
+
+
+def unusable(engine: Engine) -> str:
+    """Return why nothing can be read from a database, whatever its guards; empty when it can."""
+    try:
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as error:
+        return f"the database does not answer ({type(error).__name__})"
+    if present != head():
+        return f"the database is at revision {present or 'none'}, this program needs {head()}"
+    return ""
 
 
 @cache

@@ -167,6 +167,15 @@ class Ledger:
             for month in months_between(Month.parse(first), Month.parse(last)):
                 setup.open_month(session, actor=self.actor("chief"), month=month)
 
+    def approved_rule(self, code: str, on: date = date(2026, 1, 1)) -> int:
+        """Write a posting rule, have two other people approve it, and return its id."""
+        rule = self.act(setup.write_posting_rule, "chief", code=code, text=code, on=on)
+        for user_id in (self.ids["reviewer"], 99):
+            with unit_of_work(self.session) as session:
+                who = Actor(user_id, self.org_id, "second", frozenset({"ledger.approve_rule"}), self.at)
+                setup.approve_posting_rule(session, actor=who, rule_id=rule.id)
+        return int(rule.id)
+
     def hold(self, fund: str, yuan: str, earmark: str = "", on: date = date(2026, 12, 31)) -> int:
         """Set money aside and return the hold's id."""
         return int(

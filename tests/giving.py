@@ -35,7 +35,7 @@ def pile_form(client: FlaskClient, *slips: tuple[str, str], **values: Any) -> di
     """Return a pile of slips (name, yuan), as the grid would send it; ``values`` change it."""
     sent = {
         "key": key_of(client.get("/office/gifts/slips").text),
-        "place": "B1",
+        "place": "C1",
         "channel": "cash",
         "received_on": "2026-03-17",
         "expected_count": str(len(slips)),

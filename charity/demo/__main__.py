@@ -8,6 +8,12 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from charity.config import Settings
 
 #: What a demo keeps in its folder.
 _OWN = ("charity.db*", "keys", "attachments", "documents", "proofs", "demo.done", "demo.begun")
@@ -72,9 +78,24 @@ def _make(data_dir: Path) -> None:
         today = business_date(system_clock(), settings.zone)
         seed_demo(session, today=today, data_dir=settings.data_dir, passwords=passwords_for("demo"))
         for org_id in session.scalars(select(Org.id)).all():
+            _begin_log(session, org_id, settings)
             sequence(SessionRunner(session), org_id=org_id, at=system_clock(), settings=settings)
     engine.dispose()
     print(f"Done in {time.monotonic() - began:.0f} s.", flush=True)  # noqa: T201
+
+
+def _begin_log(session: Session, org_id: int, settings: Settings) -> None:
+    """Begin an org's proof log with its first voucher, as a server does; the year is made in a minute."""
+    from sqlalchemy import func, select
+
+    from charity.db import unit_of_work
+    from charity.ledger.sealed_models import Voucher
+    from charity.proofs.service import begin_log
+
+    first = session.scalar(select(func.min(Voucher.posted_at)).where(Voucher.org_id == org_id))
+    if first is not None:
+        with unit_of_work(session) as work:
+            begin_log(work, org_id=org_id, at=first, settings=settings)
 
 
 def _sign_ins() -> str:

@@ -48,7 +48,13 @@ def found(session: Session, at: datetime, first: Month, passwords: Passwords) ->
             code="HAIDAI",
             slug="haidai",
             details=places.OrgDetails(
-                "海岱市慈善总会", "海岱慈善", "Haidai Charity Federation", "51990000MJE000001N", True
+                "海岱市慈善总会",
+                "海岱慈善",
+                "Haidai Charity Federation",
+                "51990000MJE000001N",
+                True,
+                contact_phone="0000-8800123",
+                contact_mail="jiucuo@haidai.example",
             ),
             legal_form="association",
             opened_on=on,
@@ -65,7 +71,13 @@ def found(session: Session, at: datetime, first: Month, passwords: Passwords) ->
             code="LINXI",
             slug="linxi",
             details=places.OrgDetails(
-                "临溪县慈善总会", "临溪慈善", "Linxi County Charity Federation", "51990001MJE0000015", False
+                "临溪县慈善总会",
+                "临溪慈善",
+                "Linxi County Charity Federation",
+                "51990001MJE0000015",
+                False,
+                contact_phone="0000-8800456",
+                contact_mail="jiucuo@linxi.example",
             ),
             legal_form="association",
             opened_on=on,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 import charity.donations.bookers  # noqa: F401 – registers how files are booked
 from charity.db import Actor, begin_write, unit_of_work
+from charity.donations.drafts import draft_donations
 from charity.imports import booking, staging
 from charity.ledger import drafting
 from charity.ledger.attachments import store_attachment
@@ -113,6 +114,11 @@ class Office:
             place=place,
         )
         booking.book_job(_Now(self), staged.file.id)
+
+    def draft_gifts(self) -> None:
+        """Make the vouchers of gifts that a clerk recorded who makes none."""
+        while self.act(draft_donations, "make", on=self.on):
+            pass
 
     def _waiting(self, state: str, *conditions: Any) -> list[int]:
         return list(

@@ -108,6 +108,7 @@ class _Year:
         for month in self._months:
             office.on = min(month.last_on, self._today)
             self._money_in(office, month)
+            office.draft_gifts()
             self._money_out(office, month)
             office.finish_papers()
         self._close(office)

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
-from charity.disclosure.models import GiftTotal
 from charity.donations.models import Donation
+from charity.donations.total_models import GiftTotal
 from charity.ledger.checks import LIMIT, Check, Finding
 from charity.ledger.models import Account, Fund
 from charity.ledger.sealed_models import VoucherLine

@@ -51,6 +51,13 @@ def named(name: str, name_en: str) -> str:
     return name_en if language() == "en" and name_en else name
 
 
+def file_about(standing: Standing) -> dict[str, Any]:
+    """Return what a file says of all its figures: whose books, and up to which day."""
+    org = current_org()
+    as_of = standing.last_on.isoformat() if standing.last_on else None
+    return {"org": org.code, "org_name": org.name, "as_of": as_of}
+
+
 def files_of(endpoint: str, **values: Any) -> tuple[tuple[str, str], ...]:
     """Return the addresses of a table's files, with the same filter."""
     return tuple(

@@ -9,9 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from charity.db import db
-from charity.disclosure import gift_routes, queries  # noqa: F401 – its pages join the blueprint
-from charity.disclosure.common_routes import Head, blueprint, files_of, head_of, named
+from charity.disclosure import contact_routes, gift_queries, gift_routes, queries  # noqa: F401 – pages
+from charity.disclosure.common_routes import Head, blueprint, file_about, files_of, head_of, named
+from charity.disclosure.gift_queries import GiftFilter
 from charity.disclosure.queries import KindFigure, Movement, Standing
+from charity.donations.fund_periods import fund_periods, year_span
 from charity.donations.recording import TOPIC as GIFTS
 from charity.errors import N_
 from charity.ledger.models import Fund
@@ -22,8 +24,7 @@ from charity.web.access import public
 from charity.web.cache import cached_by
 from charity.web.charts import Chart, Point, bar_chart, share_bar, waterfall
 from charity.web.context import current_org, today
-from charity.web.filters import day_long
-from charity.web.filters import month as month_text
+from charity.web.filters import day_long, months
 from charity.web.locale import language
 from charity.web.render import FileColumn, exports, render, table_rule
 
@@ -54,6 +55,7 @@ class HomePage:
     where_now: Chart | None
     agency_fen: int
     urls: dict[str, str]
+    files: tuple[tuple[str, str], ...]
 
 
 def _total(rows: list[Movement]) -> Movement:
@@ -73,7 +75,7 @@ def _total(rows: list[Movement]) -> Movement:
 def _fund_views(standing: Standing) -> tuple[tuple[FundView, ...], list[Movement], int]:
     """Return the funds with movement and make-up, and what agency money is held."""
     session, org_id = db.session(), current_org().id
-    rows = queries.movements(session, org_id, *queries.year_span(standing.year))
+    rows = queries.movements(session, org_id, *year_span(standing.year))
     cards = {card.code: card for card in queries.public_cards(session, org_id)}
     moved = {row.code: row for row in rows}
     views = []
@@ -126,7 +128,9 @@ def home() -> ResponseReturnValue:
         "verify": url_for("receipts.verify"),
         "proofs": url_for("proofs.show"),
     }
-    page = HomePage(head_of(standing), _total(rows), views, _where_now(views), agency, urls)
+    page = HomePage(
+        head_of(standing), _total(rows), views, _where_now(views), agency, urls, files_of("disclosure.funds")
+    )
     return render("disclosure/home.html", page)
 
 
@@ -137,6 +141,7 @@ class FundsPage:
     head: Head
     funds: tuple[FundView, ...]
     total: Movement
+    spendable_fen: int
     files: tuple[tuple[str, str], ...]
     balances: Chart | None
 
@@ -189,10 +194,19 @@ def funds(fmt: str) -> ResponseReturnValue:
     views, rows, _agency = _fund_views(standing)
     if fmt != "html":
         as_of = standing.last_on.isoformat() if standing.last_on else ""
-        return exports([_fund_file_row(view, as_of) for view in views], _fund_columns(), "funds", fmt)
+        return exports(
+            [_fund_file_row(view, as_of) for view in views],
+            _fund_columns(),
+            "funds",
+            fmt,
+            about=file_about(standing),
+        )
     points = [Point(v.name, v.movement.closing_fen, v.code, v.url) for v in views]
     chart = bar_chart(_("What each fund has left"), points) if any(p.fen for p in points) else None
-    page = FundsPage(head_of(standing), views, _total(rows), files_of("disclosure.funds"), chart)
+    spendable_fen = sum(view.card.spendable_fen for view in views)
+    page = FundsPage(
+        head_of(standing), views, _total(rows), spendable_fen, files_of("disclosure.funds"), chart
+    )
     return render("disclosure/funds.html", page)
 
 
@@ -238,35 +252,26 @@ class FundPage:
     periods: tuple[PeriodRow, ...]
     income: tuple[KindFigure, ...]
     expense: tuple[KindFigure, ...]
+    by_hand_fen: int | None
     year_chart: Chart | None
     files: tuple[tuple[str, str], ...]
     gifts_url: str
     is_english: bool
 
 
-def _period_text(first: int, last: int) -> str:
-    """Return one month, or the months that were merged."""
-    if first == last:
-        return month_text(first)
-    return _("%(first)s to %(last)s", first=month_text(first), last=month_text(last))
-
-
 def _period_rows(fund: Fund, standing: Standing, opening_fen: int) -> tuple[PeriodRow, ...]:
     """Return a fund's periods with what was left after each."""
     left, rows = opening_fen, []
-    for figure in queries.fund_periods(db.session(), current_org().id, fund.id, standing.year):
+    for figure in fund_periods(db.session(), current_org().id, fund.id, standing.year):
         left += figure.in_fen - figure.out_fen + figure.moved_fen
-        rows.append(
-            PeriodRow(
-                _period_text(figure.first, figure.last), figure.in_fen, figure.out_fen, figure.moved_fen, left
-            )
-        )
+        period = months(figure.first, figure.last)
+        rows.append(PeriodRow(period, figure.in_fen, figure.out_fen, figure.moved_fen, left))
     return tuple(rows)
 
 
 @table_rule(blueprint, "/disclosure/funds/<code>")
 @public
-@cached_by(LEDGER)
+@cached_by(LEDGER, GIFTS)
 def fund(code: str, fmt: str) -> ResponseReturnValue:
     """Show one fund: rules, year by period, how its sums are computed."""
     session, org_id = db.session(), current_org().id
@@ -285,7 +290,8 @@ def fund(code: str, fmt: str) -> ResponseReturnValue:
             FileColumn("moved_fen", _("Moved between funds and adjusted"), "money"),
             FileColumn("left_fen", _("Left"), "money"),
         )
-        return exports(periods, columns, f"fund-{code.lower()}", fmt)
+        return exports(periods, columns, f"fund-{code.lower()}", fmt, about=file_about(standing))
+    by_hand = gift_queries.remainders(session, org_id, GiftFilter(fund=code), standing.year)
     page = FundPage(
         head=head_of(standing),
         fund=view,
@@ -294,6 +300,7 @@ def fund(code: str, fmt: str) -> ResponseReturnValue:
         periods=periods,
         income=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "income")),
         expense=tuple(queries.fund_accounts(session, org_id, record.id, standing.year, "expense")),
+        by_hand_fen=by_hand[0].fen if by_hand else None,
         year_chart=_year_chart(view.movement),
         files=files_of("disclosure.fund", code=code),
         gifts_url=url_for("disclosure.donations", fund=code),

@@ -246,7 +246,7 @@ def _draw_total(canvas: HouseCanvas, part: _Part, slot: _Slot, foot: float) -> N
             canvas.node("TD")
             canvas.node("TD")
             return
-        lines = part.voucher.lines
+        lines = [line for line in part.voucher.lines if not line.is_retag]
         debit_fen = sum(line.debit_fen for line in lines)
         credit_fen = sum(line.credit_fen for line in lines)
         width = slot.edges[3] - slot.x - 2 * _PAD

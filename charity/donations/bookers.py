@@ -7,21 +7,24 @@ no trace, and the row is parked with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.donations.bank_items import NewBankItem, draft_bank_item
+from charity.donations.channels import channel_at, landings
 from charity.donations.clearing import Payout, draft_settlement
 from charity.donations.drafts import draft_next
 from charity.donations.identifiers import Identifier, read_identifier, sort_credential
 from charity.donations.judging import (
     choose_places,
     event_key,
+    fingerprint,
     gift_words,
     giver_name,
     judge_rows,
@@ -49,7 +52,9 @@ from charity.intake.forms import FORM_NAMES
 from charity.intake.rows import IncomingRow
 from charity.ledger import attachments
 from charity.ledger.books import load_books
-from charity.periods import CHINA, as_utc
+from charity.ledger.models import Draft, Earmark, Fund, MoneyPlace
+from charity.ledger.sealed_models import Voucher
+from charity.periods import CHINA, Month, as_utc
 
 PROBLEMS = register(
     {
@@ -121,6 +126,7 @@ def _book_gifts(
     books = load_books(session, actor.org_id, on)
     place = find_place(books, file.place)
     purposes = load_purposes(session, actor.org_id, on)
+    landing = next((one for one in landings(session, actor.org_id, on) if one.code == file.place), None)
     gifts = []
     for item in items:
         row, is_gift = item.row, item.action == "gift"
@@ -131,7 +137,7 @@ def _book_gifts(
                 donor=donor_facts(row) if is_gift else DonorFacts("anonymous"),
                 amount_fen=row.amount_fen,
                 fee_fen=row.fee_fen,
-                channel=row.channel,
+                channel=channel_at(landing, row.channel),
                 money_place_id=place.id,
                 reference=row.reference,
                 received_on=_day(row),
@@ -266,21 +272,79 @@ def event_links(session: Session, org_id: int, events: Sequence[Booked]) -> dict
     found: dict[Booked, Link] = {}
     gift_ids = {event.id for event in events if event.kind == "gift"}
     refund_ids = {event.id for event in events if event.kind == "refund"}
-    gifts = select(Donation.id, Donation.public_no).where(
-        Donation.org_id == org_id, Donation.id.in_(gift_ids)
+    gifts = (
+        select(Donation.id, Donation.public_no, Draft.state)
+        .outerjoin(Draft, (Draft.org_id == Donation.org_id) & (Draft.id == Donation.draft_id))
+        .where(Donation.org_id == org_id, Donation.id.in_(gift_ids))
     )
     refunds = (
-        select(Refund.id, Donation.public_no)
+        select(Refund.id, Donation.public_no, Draft.state)
         .join(Donation, (Donation.org_id == Refund.org_id) & (Donation.id == Refund.donation_id))
+        .outerjoin(Draft, (Draft.org_id == Refund.org_id) & (Draft.id == Refund.draft_id))
         .where(Refund.org_id == org_id, Refund.id.in_(refund_ids))
     )
     for kind, query in (("gift", gifts), ("refund", refunds)):
-        for event_id, number in session.execute(query):
-            found[Booked(kind, event_id)] = Link(number, "donations.gift", {"public_no": number})
+        for event_id, number, draft_state in session.execute(query):
+            link = Link(number, "donations.gift", {"public_no": number}, _progress(draft_state))
+            found[Booked(kind, event_id)] = link
     for event in events:
         draft_id = None if event in found else _draft_of(session, org_id, event)
         if draft_id is not None:
-            found[event] = Link("", "ledger.draft", {"draft_id": draft_id})
+            state = session.scalar(select(Draft.state).where(Draft.org_id == org_id, Draft.id == draft_id))
+            found[event] = Link("", "ledger.draft", {"draft_id": draft_id}, _progress(state))
+    return found
+
+
+def _progress(state: str | None) -> str:
+    """Return how far the voucher of an event is, by the state of its draft."""
+    if state in (None, "discarded"):
+        return "undrafted"
+    return "posted" if state == "posted" else "drafted"
+
+
+def file_vouchers(session: Session, org_id: int, file_id: int) -> list[Link]:
+    """Return the vouchers made from a file, by date; see ``imports.kinds.Booker``."""
+    drafts = session.execute(
+        select(Draft.id, Draft.summary, Draft.state, Draft.voucher_id)
+        .where(Draft.org_id == org_id, Draft.batch_id == file_id, Draft.state != "discarded")
+        .order_by(Draft.voucher_on, Draft.id)
+        .limit(200)
+    ).all()
+    posted = {
+        voucher.id: voucher
+        for voucher in session.scalars(
+            select(Voucher).where(
+                Voucher.org_id == org_id, Voucher.id.in_([draft.voucher_id for draft in drafts])
+            )
+        )
+    }
+    return [_voucher_link(draft, posted.get(draft.voucher_id)) for draft in drafts]
+
+
+def _voucher_link(draft: Any, voucher: Voucher | None) -> Link:
+    """Return the page of a posted voucher, or of its draft before."""
+    if voucher is None:
+        return Link(draft.summary, "ledger.draft", {"draft_id": draft.id}, "drafted")
+    month = Month.from_code(voucher.month)
+    label = f"{month} {voucher.word}-{voucher.number:04d} {draft.summary}"
+    values = {"month": str(month), "word": voucher.word, "number": voucher.number}
+    return Link(label, "ledger.voucher", values, "posted")
+
+
+def target_names(session: Session, org_id: int, targets: Collection[str]) -> dict[str, str]:
+    """Return target → name: a fund with its earmark, a place of money; others are left out."""
+    funds = dict(session.execute(select(Fund.code, Fund.name).where(Fund.org_id == org_id)).all())
+    earmarks = dict(session.execute(select(Earmark.code, Earmark.name).where(Earmark.org_id == org_id)).all())
+    places = dict(
+        session.execute(select(MoneyPlace.code, MoneyPlace.name).where(MoneyPlace.org_id == org_id)).all()
+    )
+    found = {}
+    for target in targets:
+        fund, _slash, earmark = target.partition("/")
+        if fund in funds:
+            found[target] = f"{funds[fund]}／{earmarks.get(earmark, earmark)}" if earmark else funds[fund]
+        elif target in places:
+            found[target] = places[target]
     return found
 
 
@@ -300,6 +364,9 @@ BOOKER = Booker(
     finish=finish_file,
     places=choose_places,
     links=event_links,
+    vouchers=file_vouchers,
+    names=target_names,
+    fingerprint=fingerprint,
     phases=PHASES,
 )
 register_kind(FORMS, BOOKER)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from charity.db import sum_of
 from charity.donations.clearing import CLEARING
 from charity.donations.models import Allocation, Donation, Donor, Refund, SlipBatch
+from charity.donations.rules import REFUND_STEP
+from charity.donations.standing import UNCLAIMED, is_entry
 from charity.imports.models import ImportFile, ImportRow
 from charity.ledger.checks import LIMIT, Check, Finding
 from charity.ledger.models import Account, Draft, Earmark, Fund, MoneyPlace
@@ -22,7 +24,7 @@ from charity.ledger.sealed_models import Voucher, VoucherLine
 from charity.money import format_yuan
 
 #: Accounts a line of a gift may stand on.
-GIFT_ACCOUNTS = ("410101", "410102", "2601", "220901")
+GIFT_ACCOUNTS = ("410101", "410102", "2601", UNCLAIMED)
 
 
 def _is_standing(draft: type[Draft]) -> ColumnElement[bool]:
@@ -32,44 +34,127 @@ def _is_standing(draft: type[Draft]) -> ColumnElement[bool]:
     return and_(draft.state == "posted", ~reversal.exists())
 
 
-def _booked(org_id: int) -> Subquery:
-    """Return gift → what its posted lines sum to, credit less debit."""
+def _entries(org_id: int) -> Subquery:
+    """Return gift and voucher → what the voucher's lines add to the gift, and take as refunds."""
     line = VoucherLine
+    fen = line.credit_fen - line.debit_fen
+    is_refund = func.coalesce(line.source_step, 0) >= REFUND_STEP
     return (
-        select(line.source_id.label("gift_id"), sum_of(line.credit_fen - line.debit_fen).label("fen"))
+        select(
+            line.source_id.label("gift_id"),
+            line.voucher_id,
+            sum_of(case((is_refund, 0), else_=fen)).label("fen"),
+            sum_of(case((is_refund, -fen), else_=0)).label("gone"),
+        )
         .where(line.org_id == org_id, line.source_kind == "gift")
-        .group_by(line.source_id)
-        .subquery()
-    )
-
-
-def _refunded(org_id: int) -> Subquery:
-    """Return gift → what posted refunds gave back."""
-    return (
-        select(Refund.donation_id.label("gift_id"), sum_of(Refund.amount_fen).label("fen"))
-        .join(Draft, (Draft.org_id == Refund.org_id) & (Draft.id == Refund.draft_id))
-        .where(Refund.org_id == org_id, _is_standing(Draft))
-        .group_by(Refund.donation_id)
+        .group_by(line.source_id, line.voucher_id)
         .subquery()
     )
 
 
 def check_gifts_in_books(session: Session, org_id: int) -> list[Finding]:
-    """Compare each gift with its posted lines: the amount less refunds, or nothing before posting."""
-    booked, refunded = _booked(org_id), _refunded(org_id)
-    own = case((_is_standing(Draft), Donation.amount_fen), else_=0)
-    expected = own - func.coalesce(refunded.c.fen, 0)
-    found = func.coalesce(booked.c.fen, 0)
+    """Compare each gift with the posted voucher made for it: its lines sum to what was recorded.
+
+    A correction changes what stands afterwards, in vouchers of its own; the original stays.
+    """
+    line = VoucherLine
+    own = (
+        select(line.source_id, line.voucher_id, sum_of(line.credit_fen - line.debit_fen).label("fen"))
+        .where(line.org_id == org_id, is_entry())
+        .group_by(line.source_id, line.voucher_id)
+        .subquery()
+    )
+    found = func.coalesce(own.c.fen, 0)
     query = (
-        select(Donation.public_no, expected, found)
-        .outerjoin(Draft, (Draft.org_id == Donation.org_id) & (Draft.id == Donation.draft_id))
-        .outerjoin(booked, booked.c.gift_id == Donation.id)
-        .outerjoin(refunded, refunded.c.gift_id == Donation.id)
-        .where(Donation.org_id == org_id, expected != found)
+        select(Donation.public_no, Donation.amount_fen, found)
+        .join(Draft, (Draft.org_id == Donation.org_id) & (Draft.id == Donation.draft_id))
+        .outerjoin(own, and_(own.c.source_id == Donation.id, own.c.voucher_id == Draft.voucher_id))
+        .where(Donation.org_id == org_id, Draft.state == "posted", Donation.amount_fen != found)
         .order_by(Donation.id)
     )
     return [
-        Finding("gifts_in_books", number, f"should stand at {_yuan(want)}, its lines sum to {_yuan(have)}")
+        Finding("gifts_in_books", number, f"was recorded at {_yuan(want)}, its voucher says {_yuan(have)}")
+        for number, want, have in session.execute(query.limit(LIMIT))
+    ]
+
+
+def check_gift_entries(session: Session, org_id: int) -> list[Finding]:
+    """Find gifts that stand twice, below zero, or below what was given back of them."""
+    entries, red = _entries(org_id), aliased(Voucher)
+    reversal = select(red.id).where(red.org_id == Voucher.org_id, red.reverses_id == Voucher.id)
+    brings = and_(
+        entries.c.fen > 0, Voucher.colour == "blue", Voucher.corrects_id.is_(None), ~reversal.exists()
+    )
+    times, stands, gone = sum_of(case((brings, 1), else_=0)), sum_of(entries.c.fen), sum_of(entries.c.gone)
+    query = (
+        select(Donation.public_no, times, stands, gone)
+        .join(entries, entries.c.gift_id == Donation.id)
+        .join(Voucher, (Voucher.org_id == Donation.org_id) & (Voucher.id == entries.c.voucher_id))
+        .where(Donation.org_id == org_id)
+        .group_by(Donation.id, Donation.public_no)
+        .having(or_(times > 1, stands < 0, gone < 0, gone > stands))
+        .order_by(Donation.id)
+    )
+    found = []
+    for number, count, fen, back in session.execute(query.limit(LIMIT)):
+        text = f"stands at {_yuan(fen)} in the books, and {_yuan(back)} of it was given back"
+        if count > 1:
+            text = f"is brought in by {count} vouchers that stand"
+        found.append(Finding("gift_entries", number, text))
+    return found
+
+
+def check_gift_vouchers(session: Session, org_id: int) -> list[Finding]:
+    """Find vouchers that move a gift and are neither its own, its claim's, a refund's nor a correction."""
+    entries, red = _entries(org_id), aliased(Voucher)
+    own, claim = aliased(Draft), aliased(Draft)
+    reversal = select(red.id).where(red.org_id == Voucher.org_id, red.reverses_id == Voucher.id)
+    refund = (
+        select(Refund.id)
+        .join(Draft, (Draft.org_id == Refund.org_id) & (Draft.id == Refund.draft_id))
+        .where(
+            Refund.org_id == org_id,
+            Refund.donation_id == entries.c.gift_id,
+            Draft.voucher_id == entries.c.voucher_id,
+        )
+    )
+    is_own = or_(
+        func.coalesce(own.voucher_id, 0) == entries.c.voucher_id,
+        func.coalesce(claim.voucher_id, 0) == entries.c.voucher_id,
+        refund.exists(),
+    )
+    query = (
+        select(Donation.public_no, Voucher.month, Voucher.word, Voucher.number)
+        .join(entries, entries.c.gift_id == Donation.id)
+        .join(Voucher, (Voucher.org_id == Donation.org_id) & (Voucher.id == entries.c.voucher_id))
+        .outerjoin(own, (own.org_id == Donation.org_id) & (own.id == Donation.draft_id))
+        .outerjoin(claim, (claim.org_id == Donation.org_id) & (claim.id == Donation.claim_draft_id))
+        .where(Donation.org_id == org_id, Voucher.kind != "correction", ~is_own, ~reversal.exists())
+        .order_by(Donation.id)
+    )
+    return [
+        Finding("gift_vouchers", number, f"is moved by {month} {word}-{no:04d}, which was not made for it")
+        for number, month, word, no in session.execute(query.limit(LIMIT))
+    ]
+
+
+def check_refunds(session: Session, org_id: int) -> list[Finding]:
+    """Compare each posted refund with what its voucher's lines take back."""
+    entries = _entries(org_id)
+    found = func.coalesce(entries.c.gone, 0)
+    query = (
+        select(Donation.public_no, Refund.amount_fen, found)
+        .join(Donation, (Donation.org_id == Refund.org_id) & (Donation.id == Refund.donation_id))
+        .join(Draft, (Draft.org_id == Refund.org_id) & (Draft.id == Refund.draft_id))
+        .outerjoin(
+            entries,
+            and_(entries.c.gift_id == Refund.donation_id, entries.c.voucher_id == Draft.voucher_id),
+        )
+        .where(Refund.org_id == org_id, Draft.state == "posted", Refund.amount_fen != found)
+        .order_by(Refund.id)
+    )
+    return [
+        Finding("refunds", number, f"{_yuan(want)} was given back, the voucher says {_yuan(have)}")
         for number, want, have in session.execute(query.limit(LIMIT))
     ]
 
@@ -99,86 +184,97 @@ def check_gift_lines(session: Session, org_id: int) -> list[Finding]:
 
 
 def check_gift_funds(session: Session, org_id: int) -> list[Finding]:
-    """Compare, fund by fund, what gifts are allocated with what their posted lines say."""
-    line = VoucherLine
-    lines = (
-        select(Fund.code, Earmark.code, sum_of(line.credit_fen - line.debit_fen))
-        .join(Account, Account.id == line.account_id)
-        .join(Fund, (Fund.org_id == line.org_id) & (Fund.id == line.fund_id))
-        .join(Earmark, (Earmark.org_id == line.org_id) & (Earmark.id == line.earmark_id))
-        .where(line.org_id == org_id, line.source_kind == "gift", Account.code != "220901")
-        .group_by(Fund.code, Earmark.code)
-    )
-    booked = {(fund, earmark): fen for fund, earmark, fen in session.execute(lines)}
-    for key, fen in _allocated(session, org_id).items():
-        booked[key] = booked.get(key, 0) - fen
+    """Compare, fund by fund, what gifts were allocated with what the vouchers made for them say."""
+    allocated, booked = _allocated(session, org_id), _booked(session, org_id)
+    differences = {
+        key: booked.get(key, 0) - allocated.get(key, 0) for key in booked.keys() | allocated.keys()
+    }
     return [
         Finding("gift_funds", f"{fund}/{earmark}", f"lines and allocations differ by {_yuan(fen)}")
-        for (fund, earmark), fen in sorted(booked.items())
+        for (fund, earmark), fen in sorted(differences.items())
         if fen
     ][:LIMIT]
 
 
-def _allocated(session: Session, org_id: int) -> dict[tuple[str, str], int]:
-    """Return (fund, earmark) → what posted gifts are allocated to it, less posted refunds."""
-    claim = aliased(Draft)
-    is_booked = and_(_is_standing(Draft), or_(Donation.claim_draft_id.is_(None), _is_standing(claim)))
-    gifts = (
-        select(Fund.code, Earmark.code, sum_of(Allocation.amount_fen))
-        .join(Donation, (Donation.org_id == Allocation.org_id) & (Donation.id == Allocation.donation_id))
-        .join(Draft, (Draft.org_id == Donation.org_id) & (Draft.id == Donation.draft_id))
+def _own_drafts(org_id: int) -> Select[Any]:
+    """Return gift → the draft whose voucher brought it into its funds, where that still stands."""
+    own, claim = aliased(Draft), aliased(Draft)
+    is_claim = Donation.claim_draft_id.is_not(None)
+    is_booked = or_(and_(is_claim, _is_standing(claim)), and_(~is_claim, _is_standing(own)))
+    return (
+        select(Donation.id.label("gift_id"), case((is_claim, claim.voucher_id), else_=own.voucher_id))
+        .join(own, (own.org_id == Donation.org_id) & (own.id == Donation.draft_id))
         .outerjoin(claim, (claim.org_id == Donation.org_id) & (claim.id == Donation.claim_draft_id))
-        .join(Fund, (Fund.org_id == Allocation.org_id) & (Fund.id == Allocation.fund_id))
-        .join(Earmark, (Earmark.org_id == Allocation.org_id) & (Earmark.id == Allocation.earmark_id))
-        .where(Allocation.org_id == org_id, is_booked)
+        .where(Donation.org_id == org_id, is_booked)
+    )
+
+
+def _booked(session: Session, org_id: int) -> dict[tuple[str, str], int]:
+    """Return (fund, earmark) → what the vouchers made for gifts brought, corrections left out."""
+    line, own = VoucherLine, _own_drafts(org_id).subquery()
+    rows = session.execute(
+        select(Fund.code, Earmark.code, sum_of(line.credit_fen - line.debit_fen))
+        .join(own, and_(own.c.gift_id == line.source_id, own.c[1] == line.voucher_id))
+        .join(Account, Account.id == line.account_id)
+        .join(Fund, (Fund.org_id == line.org_id) & (Fund.id == line.fund_id))
+        .join(Earmark, (Earmark.org_id == line.org_id) & (Earmark.id == line.earmark_id))
+        .where(line.org_id == org_id, is_entry(), Account.code != UNCLAIMED)
         .group_by(Fund.code, Earmark.code)
     )
-    result = {(fund, earmark): fen for fund, earmark, fen in session.execute(gifts)}
-    refunds = (
-        select(Refund.parts, Allocation.position, Fund.code, Earmark.code)
-        .join(Draft, (Draft.org_id == Refund.org_id) & (Draft.id == Refund.draft_id))
-        .join(
-            Allocation,
-            (Allocation.org_id == Refund.org_id) & (Allocation.donation_id == Refund.donation_id),
-        )
+    return {(fund, earmark): int(fen) for fund, earmark, fen in rows}
+
+
+def _allocated(session: Session, org_id: int) -> dict[tuple[str, str], int]:
+    """Return (fund, earmark) → what the gifts of those vouchers are allocated to it."""
+    own = _own_drafts(org_id).subquery()
+    rows = session.execute(
+        select(Fund.code, Earmark.code, sum_of(Allocation.amount_fen))
+        .join(own, own.c.gift_id == Allocation.donation_id)
         .join(Fund, (Fund.org_id == Allocation.org_id) & (Fund.id == Allocation.fund_id))
         .join(Earmark, (Earmark.org_id == Allocation.org_id) & (Earmark.id == Allocation.earmark_id))
-        .where(Refund.org_id == org_id, _is_standing(Draft))
+        .where(Allocation.org_id == org_id)
+        .group_by(Fund.code, Earmark.code)
     )
-    for parts, position, fund, earmark in session.execute(refunds):
-        result[fund, earmark] = result.get((fund, earmark), 0) - parts[position - 1]
-    return result
+    return {(fund, earmark): int(fen) for fund, earmark, fen in rows}
 
 
 def check_unclaimed(session: Session, org_id: int) -> list[Finding]:
-    """Compare the unclaimed gifts with what their lines leave on 220901."""
-    line = VoucherLine
-    balance = session.scalar(
-        select(sum_of(line.credit_fen - line.debit_fen))
-        .join(Account, Account.id == line.account_id)
-        .where(line.org_id == org_id, line.source_kind == "gift", Account.code == "220901")
-    )
-    claim = aliased(Draft)
-    is_claimed = and_(Donation.claim_draft_id.is_not(None), _is_standing(claim))
-    waiting = session.scalar(
-        select(sum_of(Donation.amount_fen))
-        .join(Draft, (Draft.org_id == Donation.org_id) & (Draft.id == Donation.draft_id))
-        .outerjoin(claim, (claim.org_id == Donation.org_id) & (claim.id == Donation.claim_draft_id))
-        .where(
-            Donation.org_id == org_id,
-            _is_standing(Draft),
-            or_(Donation.nature == "unidentified", Donation.claim_draft_id.is_not(None)),
-            ~func.coalesce(is_claimed, literal(False)),
+    """Compare each gift with what its lines leave on 220901: all of it until claimed, then nothing."""
+    line, claim = VoucherLine, aliased(Draft)
+    left = (
+        select(
+            line.source_id.label("gift_id"),
+            sum_of(line.credit_fen - line.debit_fen).label("stands"),
+            sum_of(case((Account.code == UNCLAIMED, line.credit_fen - line.debit_fen), else_=0)).label(
+                "unclaimed"
+            ),
         )
+        .join(Account, Account.id == line.account_id)
+        .where(line.org_id == org_id, is_entry())
+        .group_by(line.source_id)
+        .subquery()
     )
-    if balance == waiting:
-        return []
-    text = f"unclaimed gifts are {_yuan(waiting or 0)}, their lines leave {_yuan(balance or 0)} on 220901"
-    return [Finding("unclaimed", "220901", text)]
+    is_claimed = and_(Donation.claim_draft_id.is_not(None), func.coalesce(_is_standing(claim), false()))
+    waits = and_(or_(Donation.nature == "unidentified", Donation.claim_draft_id.is_not(None)), ~is_claimed)
+    expected = case((waits, left.c.stands), else_=0)
+    query = (
+        select(Donation.public_no, expected, left.c.unclaimed)
+        .join(left, left.c.gift_id == Donation.id)
+        .outerjoin(claim, (claim.org_id == Donation.org_id) & (claim.id == Donation.claim_draft_id))
+        .where(Donation.org_id == org_id, expected != left.c.unclaimed)
+        .order_by(Donation.id)
+    )
+    return [
+        Finding("unclaimed", number, f"should leave {_yuan(want)} on 220901, its lines leave {_yuan(have)}")
+        for number, want, have in session.execute(query.limit(LIMIT))
+    ]
 
 
 def check_allocations(session: Session, org_id: int) -> list[Finding]:
-    """Find gifts whose parts do not sum to them, or that say so wrongly."""
+    """Find gifts whose parts do not sum to them, or that say so wrongly.
+
+    Money that was claimed is divided as it stood then; :func:`check_gift_funds` compares that.
+    """
     parts = (
         select(Allocation.donation_id, sum_of(Allocation.amount_fen).label("fen"))
         .where(Allocation.org_id == org_id)
@@ -190,7 +286,11 @@ def check_allocations(session: Session, org_id: int) -> list[Finding]:
     query = (
         select(Donation.public_no, expected, total)
         .outerjoin(parts, parts.c.donation_id == Donation.id)
-        .where(Donation.org_id == org_id, expected != total)
+        .where(
+            Donation.org_id == org_id,
+            expected != total,
+            or_(Donation.claim_draft_id.is_(None), total == 0),
+        )
     )
     return [
         Finding("allocations", number, f"its parts should sum to {_yuan(want)}, they sum to {_yuan(have)}")
@@ -316,6 +416,9 @@ def _yuan(fen: int) -> str:
 
 CHECKS: Sequence[Check] = (
     check_gifts_in_books,
+    check_gift_entries,
+    check_gift_vouchers,
+    check_refunds,
     check_gift_lines,
     check_gift_funds,
     check_unclaimed,

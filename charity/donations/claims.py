@@ -15,10 +15,12 @@ from charity.db import Actor
 from charity.donations.drafts import load_calendar
 from charity.donations.matching import find_or_make_donors
 from charity.donations.models import Donation, Donor
+from charity.donations.origins import papers_of_gift
 from charity.donations.recording import TOPIC, FixedPart, insert_parts, same_gift_key
 from charity.donations.refunds import load_donation
 from charity.donations.rules import CLAIM_STEP, Part, default_publication
-from charity.donations.service import DonorEntry, fix_parts
+from charity.donations.service import DonorEntry, fix_parts, need
+from charity.donations.standing import posted_fen
 from charity.errors import N_, refuse, register
 from charity.ledger.books import load_books
 from charity.ledger.drafting import DraftOrigin, make_draft
@@ -35,6 +37,9 @@ PROBLEMS = register(
     {
         "claim_not_waiting": N_("Gift %(gift)s is not waiting for a giver."),
         "claim_not_posted": N_("The receipt of %(gift)s is not posted yet; post it first, then claim it."),
+        "claim_paper": N_(
+            "Attach the paper that shows the money, e.g. the bank's slip; no file it came from is kept here."
+        ),
         "claim_reason": N_("Say how the giver was found; it is kept with the gift."),
     }
 )
@@ -61,34 +66,34 @@ def claim_unidentified(
         donor: the giver; left aside when ``donor_id`` names one that is known.
         reason: how the giver was found.
         publish_as: empty for the default.
-        attachments: proof, e.g. the giver's slip; without one a person attaches it later.
+        attachments: proof, e.g. the giver's slip; the file the receipt was read from, and its
+            own papers, go with it.
 
     Raises:
-        Refused: ``claim_not_waiting``, ``claim_not_posted``, ``claim_reason`` and what is
-            wrong with giver and parts.
+        Refused: ``claim_not_waiting``, ``claim_not_posted``, ``claim_reason``, ``claim_paper``
+            and what is wrong with giver and parts.
 
     Source: posting rule P53.
     """
-    if not actor.may("ledger.draft"):
-        raise refuse("permission_missing", permission="ledger.draft")
+    need(actor, "ledger.draft")
     if not reason.strip():
         raise refuse("claim_reason", "reason")
     donation = _claimable(session, actor.org_id, donation_id)
+    papers = tuple(dict.fromkeys([*attachments, *papers_of_gift(session, donation)]))
+    if not papers:
+        raise refuse("claim_paper", "files")
     books = load_books(session, actor.org_id, on)
-    place_row = session.get_one(MoneyPlace, (actor.org_id, donation.money_place_id))
-    place = books.places[place_row.code]
-    fixed = fix_parts(books, place, donation.amount_fen, parts)
-    giver_id = donor_id or find_or_make_donors(session, actor=actor, facts=[donor.facts()])[0]
-    giver = session.get(Donor, (actor.org_id, giver_id))
-    if giver is None:
-        raise refuse("gift_donor_unknown", "donor_id")
+    place = books.places[session.get_one(MoneyPlace, (actor.org_id, donation.money_place_id)).code]
+    # What stands, not what was recorded: the receipt may have been corrected meanwhile.
+    fen = posted_fen(session, actor.org_id, [donation.id])[donation.id][0]
+    fixed = fix_parts(books, place, fen, parts)
+    giver = _giver(session, actor, donor, donor_id)
     insert_parts(session, actor.org_id, donation.id, fixed)
-    donation.donor_id, donation.nature = giver_id, "gift"
+    donation.donor_id, donation.nature = giver.id, "gift"
     donation.publish_as = publish_as or giver.publish_choice or default_publication(giver.kind)
     donation.same_key = same_gift_key(donation.received_on, donation.amount_fen, giver.name)
-    draft = _draft(session, actor, donation, fixed, place, attachments, on)
-    donation.claim_draft_id = draft.id
-    donation.version += 1
+    draft = _draft(session, actor, donation, fixed, place, papers, on, is_proved=bool(attachments))
+    donation.claim_draft_id, donation.version = draft.id, donation.version + 1
     session.flush()
     bump(session, actor.org_id, TOPIC)
     record(
@@ -97,10 +102,23 @@ def claim_unidentified(
         act="donations.claim",
         subject_kind="donation",
         subject_no=donation.public_no,
-        amount_fen=donation.amount_fen,
+        amount_fen=fen,
         reason=clean_line(reason, 400),
     )
     return draft
+
+
+def _giver(session: Session, actor: Actor, donor: DonorEntry, donor_id: int | None) -> Donor:
+    """Return the giver: the known one, else one found or made from what was typed.
+
+    Raises:
+        Refused: ``gift_donor_unknown`` and what is wrong with the giver typed.
+    """
+    giver_id = donor_id or find_or_make_donors(session, actor=actor, facts=[donor.facts()])[0]
+    giver = session.get(Donor, (actor.org_id, giver_id))
+    if giver is None:
+        raise refuse("gift_donor_unknown", "donor_id")
+    return giver
 
 
 def _claimable(session: Session, org_id: int, donation_id: int) -> Donation:
@@ -113,7 +131,8 @@ def _claimable(session: Session, org_id: int, donation_id: int) -> Donation:
     if donation.nature != "unidentified":
         raise refuse("claim_not_waiting", gift=donation.public_no)
     receipt = session.get(Draft, (org_id, donation.draft_id)) if donation.draft_id else None
-    if receipt is None or receipt.state != "posted":
+    stands = posted_fen(session, org_id, [donation.id]).get(donation.id, (0, 0))[0]
+    if receipt is None or receipt.state != "posted" or stands <= 0:
         raise refuse("claim_not_posted", gift=donation.public_no)
     return donation
 
@@ -124,10 +143,12 @@ def _draft(
     donation: Donation,
     parts: Sequence[FixedPart],
     place: PlaceInfo,
-    attachments: tuple[str, ...],
+    papers: tuple[str, ...],
     on: date,
+    *,
+    is_proved: bool,
 ) -> Draft:
-    """Draft the voucher of a claim; by rule P53 where a proof is attached."""
+    """Draft the voucher of a claim; by rule P53 where a proof of the giver is attached."""
     calendar = load_calendar(session, actor.org_id, load_books(session, actor.org_id, on).words)
     day = calendar.day_for(on, on)
     books = load_books(session, actor.org_id, day)
@@ -136,9 +157,9 @@ def _draft(
         month=Month.of(day),
         summary=f"认领捐赠 {donation.public_no}",
         lines=claim_lines(donation, parts, place, books),
-        attachments=attachments,
+        attachments=papers,
     )
-    rule = rule_in_force(session, actor.org_id, "P53", on) if attachments else None
+    rule = rule_in_force(session, actor.org_id, "P53", day) if is_proved else None
     origin = DraftOrigin(posting_rule_id=rule.id if rule is not None else None, ref=donation.public_no)
     return make_draft(session, actor=actor, draft=voucher, origin=origin, books=books)
 
@@ -156,7 +177,7 @@ def claim_lines(
     lines = [
         DraftLine(
             account="220901",
-            debit_fen=donation.amount_fen,
+            debit_fen=sum(part.amount_fen for part in parts),
             fund="GEN",
             source_kind="gift",
             source_id=donation.id,

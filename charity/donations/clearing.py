@@ -157,19 +157,13 @@ def _pending(session: Session, org_id: int, place_id: int) -> Iterator[tuple[Key
     ):
         for fund, earmark, fen in parts:
             yield (fund, earmark), fen
-    rows = session.execute(
-        select(Refund.id, Refund.parts, Allocation.position, Fund.code, Earmark.code)
+    for parts in session.scalars(
+        select(Refund.parts)
         .join(Draft, (Draft.org_id == Refund.org_id) & (Draft.id == Refund.draft_id))
-        .join(
-            Allocation,
-            (Allocation.org_id == Refund.org_id) & (Allocation.donation_id == Refund.donation_id),
-        )
-        .join(Fund, (Fund.org_id == Allocation.org_id) & (Fund.id == Allocation.fund_id))
-        .join(Earmark, (Earmark.org_id == Allocation.org_id) & (Earmark.id == Allocation.earmark_id))
         .where(Refund.org_id == org_id, Refund.money_place_id == place_id, Draft.state.in_(_OPEN_DRAFTS))
-    )
-    for _refund_id, parts, position, fund, earmark in rows:
-        yield (fund, earmark), parts[position - 1]
+    ):
+        for fund, earmark, fen in parts:
+            yield (fund, earmark), fen
 
 
 def open_days(session: Session, org_id: int, place_id: int, until: date) -> list[PlatformDay]:
@@ -281,7 +275,7 @@ def draft_settlement(session: Session, *, actor: Actor, payout: Payout, on: date
     settlement_id = new_id()
     voucher = _voucher(settlement_id, payout, place.code, taken, covered, books, day, frozenset(plans))
     is_found = payout.fee_fen is None
-    rule = rule_in_force(session, actor.org_id, "P04", on) if is_found else None
+    rule = rule_in_force(session, actor.org_id, "P04", day) if is_found else None
     origin = DraftOrigin(
         posting_rule_id=rule.id if rule is not None else None,
         batch_id=payout.batch_id,

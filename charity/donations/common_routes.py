@@ -7,16 +7,19 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from charity.db import Actor, db
 from charity.donations import donor_queries, queries
+from charity.donations.channels import Landing, landings
 from charity.donations.forms import NEW_DONOR, GiverForm, known_choices
 from charity.donations.rules import DONOR_KINDS
 from charity.errors import SENTENCES, Problem
 from charity.ledger.books import load_books
 from charity.ledger.common_routes import keep_papers
 from charity.ledger.draft_queries import AttachmentView, attachment_views
+from charity.ledger.models import Draft
 from charity.ledger.rules import Books
 from charity.web.acts import carried_out
 from charity.web.context import current_actor, today
@@ -39,6 +42,11 @@ def me() -> Actor:
 def books_today() -> Books:
     """Return the codes of the actor's books as they stand today."""
     return load_books(reading(), me().org_id, today())
+
+
+def places_today() -> tuple[Landing, ...]:
+    """Return the places of money of the actor's books as gifts see them."""
+    return landings(reading(), me().org_id, today())
 
 
 def gift_or_404(public_no: str) -> queries.GiftFacts:
@@ -70,6 +78,41 @@ def blocked_sentence(code: str) -> str:
     if text and "%(" not in text:
         return text
     return _("The books do not take it as it is (%(code)s). Look at its funds and its place.", code=code)
+
+
+def where_they_stand(drafts: Iterable[Draft]) -> str:
+    """Return who has to act next on drafts that were just made, as a sentence for each step."""
+    counts = {"submit": 0, "review": 0, "sign": 0, "post": 0}
+    for draft in drafts:
+        counts[_next_step(draft)] += 1
+    sentences = {
+        "submit": lambda num: ngettext(
+            "%(num)s is with its maker, to be completed and submitted.",
+            "%(num)s are with their maker, to be completed and submitted.",
+            num,
+        ),
+        "review": lambda num: ngettext("%(num)s waits for review.", "%(num)s wait for review.", num),
+        "sign": lambda num: ngettext(
+            "%(num)s is reviewed by rule and waits for the cashier.",
+            "%(num)s are reviewed by rule and wait for the cashier.",
+            num,
+        ),
+        "post": lambda num: ngettext(
+            "%(num)s is reviewed by rule and waits to be posted.",
+            "%(num)s are reviewed by rule and wait to be posted.",
+            num,
+        ),
+    }
+    return " ".join(sentences[step](count) for step, count in counts.items() if count)
+
+
+def _next_step(draft: Draft) -> str:
+    """Return the step that a fresh draft waits for."""
+    if draft.state == "draft":
+        return "submit"
+    if draft.state == "submitted":
+        return "review"
+    return "sign" if draft.has_money and draft.state == "reviewed" else "post"
 
 
 def has_page(endpoint: str) -> bool:

@@ -23,6 +23,7 @@ from charity.donations.forms import DonorFilterForm, DonorForm, PairForm, Reason
 from charity.donations.identifiers import IDENTIFIER_KINDS
 from charity.donations.rules import DONOR_KINDS, PUBLICATIONS
 from charity.errors import N_, refuse, register
+from charity.ids import key_of
 from charity.oplog.queries import story
 from charity.oplog.routes import LogLine, shown_lines
 from charity.web.access import permission_required
@@ -79,7 +80,8 @@ def donor_list(fmt: str) -> ResponseReturnValue:
 
 def _cursor(pinyin: str, key: str) -> tuple[str, int] | None:
     """Return pinyin and key after which a page begins; None for the first page."""
-    return (pinyin, int(key)) if key.isdigit() and len(key) < 20 else None
+    number = key_of(key)
+    return (pinyin, number) if number is not None else None
 
 
 def _columns() -> list[FileColumn]:

@@ -14,15 +14,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+import charity.donations.guarding
+import charity.donations.month_end  # noqa: F401 – whoever drafts gifts has postings and closing guarded
 from charity.db import Actor
-from charity.donations.models import Allocation, Donation, SlipBatch
+from charity.donations.models import Allocation, Donation
+from charity.donations.origins import papers_of_source
 from charity.donations.rules import CHANNEL_WORDS, booking_day
 from charity.donations.settings import setting_of
+from charity.donations.standing import stands
 from charity.errors import N_, Refused, refuse
-from charity.imports.models import ImportFile
 from charity.ledger.books import load_books
 from charity.ledger.drafting import DraftOrigin, make_draft
 from charity.ledger.models import Draft, MoneyPlace, Period
@@ -162,11 +165,7 @@ class Drafter:
     def papers_of(self, source_id: int | None) -> tuple[str, ...]:
         """Return the source document a gift was read from: its file or its list of slips."""
         if source_id not in self._papers:
-            org_id = self._actor.org_id
-            file = self._session.get(ImportFile, (org_id, source_id))
-            batch = self._session.get(SlipBatch, (org_id, source_id)) if file is None else None
-            source = file or batch
-            self._papers[source_id] = (source.sha256,) if source is not None else ()
+            self._papers[source_id] = papers_of_source(self._session, self._actor.org_id, source_id)
         return self._papers[source_id]
 
     def draft(self, gifts: Sequence[_Gift]) -> list[Draft]:
@@ -430,12 +429,11 @@ def draft_donations(
 
 
 def _draftable(session: Session, org_id: int, ids: Sequence[int]) -> list[int]:
-    """Return which of these gifts may be drafted now."""
-    red = Voucher.__table__.alias("red")
-    is_reversed = and_(
-        Draft.state == "posted",
-        select(red.c.id).where(red.c.org_id == org_id, red.c.reverses_id == Draft.voucher_id).exists(),
-    )
+    """Return which of these gifts may be drafted now: no draft is alive, and nothing of them stands.
+
+    A voucher reversed and made anew in one set carries the gift on; it is not drafted again.
+    """
+    is_over = or_(Donation.draft_id.is_(None), Draft.state.in_(("discarded", "posted")))
     found: list[int] = []
     for start in range(0, len(ids), 500):
         found += session.scalars(
@@ -445,7 +443,8 @@ def _draftable(session: Session, org_id: int, ids: Sequence[int]) -> list[int]:
                 Donation.org_id == org_id,
                 Donation.id.in_(ids[start : start + 500]),
                 Donation.is_allocated,
-                or_(Donation.draft_id.is_(None), Draft.state == "discarded", is_reversed),
+                is_over,
+                func.coalesce(stands(), 0) <= 0,
             )
         )
     return found

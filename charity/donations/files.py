@@ -115,7 +115,7 @@ def _judged(session: Session, actor: Actor, data: bytes, name: str, on: date, pl
     parsed = reading.parse(session, actor.org_id, data, name, Answers())
     refuse_if(parsed.problems if parsed.form == "unknown" else ())
     sha256 = hashlib.sha256(data).hexdigest()
-    choices = BOOKER.places(session, actor.org_id, parsed.form, parsed.own_account)
+    choices = BOOKER.places(session, actor.org_id, parsed.form, BOOKER.fingerprint(parsed.own_account))
     matching = [choice.code for choice in choices if choice.is_match]
     place = place or (matching[0] if len(matching) == 1 else "")
     facts = FileFacts(0, "", sha256, parsed.form, place, reading.references_of(parsed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
@@ -16,10 +17,12 @@ from wtforms import (
     IntegerField,
     RadioField,
     SelectField,
+    StringField,
 )
 from wtforms.validators import InputRequired, NumberRange, Optional
 from wtforms.widgets import HiddenInput
 
+from charity.donations.channels import Landing, fitting_places
 from charity.donations.purpose_rules import KEYWORD_LIMIT
 from charity.donations.queries import GIFT_STATES
 from charity.donations.rules import CHANNELS, DONOR_KINDS, NAME_LIMIT, PUBLICATIONS, Part
@@ -57,6 +60,26 @@ def labelled(labels: Any, first: str = "", *, without: Iterable[str] = ()) -> li
 def place_choices(books: Books) -> list[Any]:
     """Return the places of money open on the books' day."""
     return choices_of((code, f"{place.name} {code}") for code, place in sorted(books.places.items()))
+
+
+def landing_choices(places: Sequence[Landing]) -> list[Any]:
+    """Return the places at which money of gifts lies; what is on its way out is none."""
+    return choices_of((one.code, f"{one.name} {one.code}") for one in places if one.kind != "transit")
+
+
+class LandingField(SelectField):
+    """The place a gift arrived at: the usual one of its channel until another is chosen.
+
+    The script of the form reads from the field which places fit which channel.
+    """
+
+    def offer(self, places: Sequence[Landing], channel: str | None) -> None:
+        """Offer places and choose the usual one of a channel where none is chosen."""
+        self.choices = landing_choices(places)
+        fitting = {one: fitting_places(places, one) for one in CHANNELS}
+        self.render_kw = {"data-places": json.dumps(fitting)}
+        if not self.data and self.raw_data is None:
+            self.data = next(iter(fitting.get(channel or "", ())), "")
 
 
 def fund_choices(books: Books, first: str = "") -> list[Any]:
@@ -214,7 +237,7 @@ class GiftForm(GiverForm):
 
     amount = YuanField(_l("Amount (yuan)"), [InputRequired()])
     channel = SelectField(_l("Channel"), [InputRequired()])
-    place = SelectField(_l("Place of money"), [InputRequired()])
+    place = LandingField(_l("Place of money"), [InputRequired()])
     received_on = DayField(_l("Received on"), [InputRequired()])
     reference = LineField(_l("Reference of bank or slip"), [Optional()], limit=80)
     stated_purpose = LineField(_l("Purpose in the giver's words"), [Optional()], limit=400)
@@ -225,10 +248,13 @@ class GiftForm(GiverForm):
     pledge_no = HiddenField()
     key = IdempotencyField()
 
+    def offer_places(self, places: Sequence[Landing]) -> None:
+        """Offer the places of money, the usual one of the channel chosen."""
+        self.place.offer(places, self.channel.data or next(iter(CHANNELS)))
+
     def offer(self, books: Books) -> None:
         super().offer(books)
         self.channel.choices = labelled(CHANNELS)
-        self.place.choices = place_choices(books)
         self.publish_as.choices = labelled(PUBLICATIONS, _("as the donor chose before"))
 
 
@@ -263,10 +289,10 @@ class RefundForm(BaseForm):
     reason = LineField(_l("Reason"), [InputRequired()], limit=400)
     key = IdempotencyField()
 
-    def __init__(self, books: Books, today: date, **kwargs: Any) -> None:
+    def __init__(self, places: Sequence[Landing], today: date, **kwargs: Any) -> None:
         """Offer the places of money; nothing is given back after ``today``."""
         super().__init__(**kwargs)
-        self.place.choices = place_choices(books)
+        self.place.choices = landing_choices(places)
         self._today = today
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -312,7 +338,7 @@ class SlipForm(_Inner):
 class PileForm(BaseForm):
     """A pile of slips with what was counted by hand before."""
 
-    place = SelectField(_l("Place of money"), [InputRequired()])
+    place = LandingField(_l("Place of money"), [InputRequired()])
     channel = SelectField(_l("Channel"), [InputRequired()], default="cash")
     received_on = DayField(_l("Received on"), [InputRequired()])
     expected_count = IntegerField(
@@ -326,13 +352,16 @@ class PileForm(BaseForm):
 
     def offer(self, books: Books) -> None:
         """Give the lists what the books offer."""
-        self.place.choices = place_choices(books)
         self.channel.choices = labelled(CHANNELS)
         kinds = labelled(DONOR_KINDS)
         funds, shown = fund_choices(books, _("by the purpose")), labelled(PUBLICATIONS, _("as usual"))
         for slip in self.slips:
             slip.form.kind.choices, slip.form.fund.choices = kinds, funds
             slip.form.publish_as.choices = shown
+
+    def offer_places(self, places: Sequence[Landing]) -> None:
+        """Offer the places of money, the usual one of the channel chosen."""
+        self.place.offer(places, self.channel.data)
 
     def add_rows(self, books: Books) -> None:
         """Add empty rows, as far as a pile goes."""
@@ -345,7 +374,8 @@ class DecideForm(BaseForm):
     """The fund of a gift whose purpose was unclear; the button pressed says which."""
 
     gift = HiddenField()
-    fund = HiddenField()
+    #: Sent by the button pressed; a hidden field of this name would be sent first and win.
+    fund = StringField("", [InputRequired(_l("Press the button of a fund."))])
     earmark = SelectField(_l("Earmark"), [Optional()])
     keyword = LineField(_l("Remember this word for later gifts"), [Optional()], limit=400)
     with_same = BooleanField(_l("Also the others with the same words"), default=True)
@@ -421,7 +451,8 @@ class PairForm(ReasonForm):
 
     first = HiddenField()
     second = HiddenField()
-    act = HiddenField()
+    #: Sent by the button pressed.
+    act = StringField("")
 
 
 class PledgeForm(BaseForm):

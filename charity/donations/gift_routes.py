@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,7 +30,9 @@ from charity.donations.common_routes import (
     labels_of,
     me,
     offer_known,
+    places_today,
     reading,
+    where_they_stand,
 )
 from charity.donations.drafts import draft_donations
 from charity.donations.forms import (
@@ -39,10 +42,12 @@ from charity.donations.forms import (
     PublicationForm,
     RefundForm,
 )
+from charity.donations.origins import Origin, origins_of
 from charity.donations.publication import RECEIPT_STATES
 from charity.donations.rules import CHANNELS, DONOR_KINDS, PUBLICATIONS, shown_name
 from charity.errors import Problem, Refused
 from charity.ledger.draft_queries import AttachmentView, attachment_views
+from charity.ledger.models import Draft
 from charity.oplog.queries import story
 from charity.oplog.routes import LogLine, shown_lines
 from charity.periods import parse_date
@@ -168,6 +173,7 @@ def new_gift() -> ResponseReturnValue:
     """Let the clerk write one gift down."""
     form = _new_form()
     form.offer(books_today())
+    form.offer_places(places_today())
     recorded = queries.gift_of_key(reading(), me().org_id, form.key.data or "")
     if form.is_submitted() and recorded:
         return _recorded(form, recorded)
@@ -257,6 +263,7 @@ class GiftPage:
     Attributes:
         shown_as: the giver's name as the public reads it.
         blocked: why it was held back, as a sentence; empty otherwise.
+        origin: what the file it was read from says of the other side; None for a typed one.
         has_receipts: whether receipts can be issued here.
     """
 
@@ -269,6 +276,8 @@ class GiftPage:
     receipt: str
     blocked: str
     papers: tuple[AttachmentView, ...]
+    origin: Origin | None
+    may_read_files: bool
     story: tuple[LogLine, ...]
     may_record: bool
     may_draft: bool
@@ -291,6 +300,8 @@ def gift(public_no: str) -> ResponseReturnValue:
         receipt=labels_of(RECEIPT_STATES.items())[found.receipt_state],
         blocked=blocked_sentence(found.row.blocked_by),
         papers=attachment_views(reading(), actor.org_id, found.attachments),
+        origin=origins_of(reading(), actor.org_id, [found.row.id]).get(found.row.id),
+        may_read_files=actor.may("imports.read"),
         story=shown_lines(story(reading(), actor.org_id, "donation", found.row.public_no)),
         may_record=actor.may("donations.record"),
         may_draft=actor.may("ledger.draft"),
@@ -367,8 +378,9 @@ def _narrow(part: queries.PartRow) -> str:
 def refund(public_no: str) -> ResponseReturnValue:
     """Let the accountant record money given back, after reading what will happen."""
     found = gift_or_404(public_no)
-    form = RefundForm(books_today(), today(), data={"refunded_on": today(), "place": found.place_code})
+    form = RefundForm(places_today(), today(), data={"refunded_on": today(), "place": found.place_code})
     papers, problems = kept_papers(form)
+    said: list[str] = []
 
     def work(session: Session) -> None:
         key = f"form:{form.key.data}"
@@ -387,9 +399,10 @@ def refund(public_no: str) -> ResponseReturnValue:
         result = refunds.record_refund(session, actor=me(), refund=given_back, on=today())
         if isinstance(result, Problem):
             raise Refused(result)
+        said.append(where_they_stand([refunds.draft_of(session, me().org_id, result)]))
 
     if carried_out_with(form, problems, work):
-        return done(_("The refund is recorded and its voucher drafted."), _url(found))
+        return done(" ".join([_("The refund is recorded and its voucher drafted."), *said[-1:]]), _url(found))
     return render("donations/refund.html", ActPage(found, form, papers), status_of(form))
 
 
@@ -398,22 +411,32 @@ def refund(public_no: str) -> ResponseReturnValue:
 def draft_gift(public_no: str) -> ResponseReturnValue:
     """Let the accountant draft the voucher of one gift."""
     found = gift_or_404(public_no)
-    return _drafted([found.row.id], _url(found))
+
+    def work(session: Session) -> tuple[int, str]:
+        return _said(service.draft_gift(session, actor=me(), donation_id=found.row.id, on=today()))
+
+    return _drafted(work, _url(found))
 
 
 @blueprint.post("/office/gifts/draft-all")
 @permission_required("ledger.draft")
 def draft_all() -> ResponseReturnValue:
     """Let the accountant draft the vouchers of the gifts that wait, a few hundred at a time."""
-    return _drafted(None, url_for("donations.gifts", state="undrafted"))
+    return _drafted(
+        lambda session: _said(draft_donations(session, actor=me(), on=today())),
+        url_for("donations.gifts", state="undrafted"),
+    )
 
 
-def _drafted(gift_ids: list[int] | None, url: str) -> ResponseReturnValue:
-    """Draft vouchers and say how many."""
+def _said(drafts: Sequence[Draft]) -> tuple[int, str]:
+    """Return how many drafts were made, and where they stand."""
+    return len(drafts), where_they_stand(drafts)
+
+
+def _drafted(work: Callable[[Session], tuple[int, str]], url: str) -> ResponseReturnValue:
+    """Draft vouchers and say how many, and who acts next."""
     try:
-        made = transact(
-            lambda session: len(draft_donations(session, actor=me(), on=today(), donation_ids=gift_ids))
-        )
+        made, stand = transact(work)
     except Refused as refused:
         for sentence in problems_of(refused):
             flash(sentence.text, "bad")
@@ -421,4 +444,5 @@ def _drafted(gift_ids: list[int] | None, url: str) -> ResponseReturnValue:
     if not made:
         flash(_("No voucher could be drafted; the gifts held back say why."), "warn")
         return redirect(url, 303)
-    return done(ngettext("%(num)s voucher was drafted.", "%(num)s vouchers were drafted.", made), url)
+    text = ngettext("%(num)s voucher was drafted.", "%(num)s vouchers were drafted.", made)
+    return done(f"{text} {stand}", url)

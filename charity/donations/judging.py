@@ -22,7 +22,7 @@ from charity.donations.models import Donation, Refund
 from charity.donations.purpose_rules import PurposeBook
 from charity.donations.recording import load_purposes, same_gift_key
 from charity.donations.returning import find_gift, other_refund
-from charity.donations.rules import NAME_LIMIT
+from charity.donations.rules import NAME_LIMIT, platform_of
 from charity.errors import N_, register
 from charity.imports.kinds import FileFacts, Judgement, PlaceChoice
 from charity.imports.models import ImportRow
@@ -84,10 +84,6 @@ _OTHER_WORDS = re.compile(
     r"投标|中标|水电|物业|社保|公积金|劳务"
 )
 _FINANCE = re.compile(r"财政局|国库|财政所|财政厅|财政专户|国库集中支付|财政拨款|预算内|补助资金")
-_WECHAT = re.compile(r"微信|财付通|wechat|tenpay", re.I)
-_ALIPAY = re.compile(r"支付宝|alipay", re.I)
-
-
 #: A number of fewer digits is the end of one.
 _WHOLE_DIGITS = 8
 
@@ -106,12 +102,13 @@ class _Place:
 
     def is_account(self, number: str) -> bool | None:
         """Say whether an account number, whole or masked, is this place's; None when not known."""
-        if not number or not (self.number_hash or self.tail):
-            return None
-        end = number.rpartition("*")[2]
-        if "*" in number or len(number) < _WHOLE_DIGITS:
-            return end[-4:] == self.tail[-len(end[-4:]) :] if self.tail and end else None
-        return sealed.keyed_hash(plain(number)) == self.number_hash if self.number_hash else None
+        return self.fits(fingerprint(number))
+
+    def fits(self, own_hash: str) -> bool | None:
+        """Say whether a :func:`fingerprint` is this place's; None when one of them is not known."""
+        if own_hash.startswith("…"):
+            return self.tail.endswith(own_hash[1:]) if self.tail else None
+        return own_hash == self.number_hash if own_hash and self.number_hash else None
 
 
 def load_places(session: Session, org_id: int) -> list[_Place]:
@@ -135,13 +132,6 @@ def load_places(session: Session, org_id: int) -> list[_Place]:
     ]
 
 
-def platform_of(text: str) -> str:
-    """Return which platform a text names: wechat, alipay or nothing."""
-    if _WECHAT.search(text):
-        return "wechat"
-    return "alipay" if _ALIPAY.search(text) else ""
-
-
 def merchant_of(places: Sequence[_Place], text: str) -> _Place | None:
     """Return the one merchant place a payout is from; None when that is not clear."""
     merchants = [place for place in places if place.kind == "merchant"]
@@ -152,12 +142,25 @@ def merchant_of(places: Sequence[_Place], text: str) -> _Place | None:
     return merchants[0] if len(merchants) == 1 and not named else None
 
 
-def choose_places(session: Session, org_id: int, form: str, own_account: str) -> list[PlaceChoice]:
+def fingerprint(number: str) -> str:
+    """Return what is kept of a file's own number, to be compared with those of places.
+
+    A number that is masked, or only the end of one, is kept by its last four digits
+    behind ``…``; a whole one by its keyed hash.
+    """
+    if "*" in number or 0 < len(plain(number)) < _WHOLE_DIGITS:
+        end = plain(number.rpartition("*")[2])[-4:]
+        return f"…{end}" if end else ""
+    return sealed.keyed_hash(plain(number)) if plain(number) else ""
+
+
+def choose_places(session: Session, org_id: int, form: str, own_hash: str) -> list[PlaceChoice]:
     """Return the places a file may be from; the one whose number the file names matches.
 
-    Without a number, the only place of the right kind matches; never for the statement of a
-    person, whose account must be the place's. A list of donors says nothing about where its
-    money lies, so a person does.
+    A file without a number matches the only place of the right kind, unless that one has a
+    number on record, which the file does not confirm; never for the statement of a person,
+    whose account must be the place's. A list of donors says nothing about where its money
+    lies, so a person does.
     """
     places = load_places(session, org_id)
     if form == "donor_list":
@@ -167,11 +170,17 @@ def choose_places(session: Session, org_id: int, form: str, own_account: str) ->
     if channel:
         named = [place for place in fitting if platform_of(place.words) in (channel, "")]
         fitting = named or fitting
-    by_number = {place.code for place in fitting if place.is_account(own_account)}
-    is_only = (
-        len(fitting) == 1 and form not in PERSONAL_FORMS and not (own_account and fitting[0].number_hash)
-    )
-    return [PlaceChoice(place.code, place.name, place.code in by_number or is_only) for place in fitting]
+    is_only = len(fitting) == 1 and not fitting[0].number_hash and form not in PERSONAL_FORMS
+    return [
+        PlaceChoice(
+            code=place.code,
+            label=place.name,
+            is_match=is_only or place.fits(own_hash) is True,
+            is_other=place.fits(own_hash) is False,
+            is_numbered=bool(place.number_hash),
+        )
+        for place in fitting
+    ]
 
 
 def event_key(row: IncomingRow, place: str) -> str:
@@ -193,7 +202,7 @@ class Judge:
         """Look up what the rows may already be, and what words mean."""
         self._session, self._org_id, self._on, self._file = session, org_id, on, file
         self._places = load_places(session, org_id)
-        self._own_numbers = {place.number_hash: place.code for place in self._places if place.number_hash}
+        self._own_numbers = {place.number_hash: place.name for place in self._places if place.number_hash}
         self._place = next((place for place in self._places if place.code == file.place), None)
         self._purposes: PurposeBook = load_purposes(session, org_id, on)
         self._booked = self._booked_hashes(rows)

@@ -304,8 +304,8 @@ class Refund(Base):
     amount_fen: Mapped[int]
     #: Fee the platform gave back, in fen.
     fee_back_fen: Mapped[int] = mapped_column(default=0)
-    #: fen given back of each part of the gift, in the order of its parts.
-    parts: Mapped[list[int]] = mapped_column(JSON)
+    #: (fund code, earmark code, fen) given back of what stood of the gift.
+    parts: Mapped[list[Any]] = mapped_column(JSON)
     refunded_on: Mapped[date]
     #: Where the money went out.
     money_place_id: Mapped[int]

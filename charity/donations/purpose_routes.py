@@ -13,7 +13,7 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from charity.db import transact
-from charity.donations import claims, donor_queries, purposes, queries, service
+from charity.donations import claims, donor_queries, purposes, queries, service, word_queries
 from charity.donations.common_routes import (
     ask_who,
     blueprint,
@@ -25,10 +25,13 @@ from charity.donations.common_routes import (
     me,
     offer_known,
     reading,
+    where_they_stand,
 )
 from charity.donations.forms import ClaimForm, DecideForm, WordForm
+from charity.donations.origins import Origin, origins_of
 from charity.donations.rules import Part
 from charity.errors import Refused
+from charity.ids import key_of
 from charity.ledger.draft_queries import AttachmentView
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
@@ -79,6 +82,8 @@ def unclear() -> ResponseReturnValue:
             flash(_("Gift %(gift)s was allocated meanwhile.", gift=asked.row.public_no), "warn")
             return redirect(_queue_url(after), 303)
         ids = _ids(form, asked.row)
+        if request.form.get("act") == "unclaimed":
+            return _unclaimed(ids, after)
         if carried_out(form, lambda session: _decide(session, form, asked.row, ids)):
             message = ngettext(
                 "%(num)s gift was allocated to %(fund)s.",
@@ -91,8 +96,24 @@ def unclear() -> ResponseReturnValue:
     return render("donations/unclear.html", _queue_page(form, after, None))
 
 
+def _unclaimed(ids: list[int], after: int) -> ResponseReturnValue:
+    """Book the gifts to 220901 until their purpose is known."""
+    try:
+        transact(partial(service.book_unclaimed, actor=me(), donation_ids=ids, on=today()))
+    except Refused as refused:
+        for sentence in problems_of(refused):
+            flash(sentence.text, "bad")
+        return redirect(_queue_url(after), 303)
+    message = ngettext(
+        "%(num)s gift lies in 220901 until its purpose is known.",
+        "%(num)s gifts lie in 220901 until their purpose is known.",
+        len(ids),
+    )
+    return done(message, _queue_url(after))
+
+
 def _key_of(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) < 20 else 0
+    return key_of(text) or 0
 
 
 def _queue_url(after: int) -> str:
@@ -152,7 +173,7 @@ class WordsPage:
     """The learned words in force, and the form that teaches another."""
 
     form: WordForm
-    rows: tuple[queries.WordRow, ...]
+    rows: tuple[word_queries.WordRow, ...]
     may_record: bool
 
 
@@ -176,7 +197,7 @@ def words() -> ResponseReturnValue:
 
     if carried_out(form, work):
         return done(_("The word is learned; waiting gifts that name it are allocated."), _words_url())
-    page = WordsPage(form, queries.learned_words(reading(), me().org_id), me().may("donations.record"))
+    page = WordsPage(form, word_queries.learned_words(reading(), me().org_id), me().may("donations.record"))
     return render("donations/words.html", page, status_of(form))
 
 
@@ -199,12 +220,14 @@ def forget_word(rule_id: int) -> ResponseReturnValue:
 
 @dataclass(frozen=True, slots=True)
 class UnidentifiedPage:
-    """Money nobody has claimed yet, the oldest first; gift → days since it came."""
+    """Money nobody has claimed yet, the oldest first; gift → what its file says, days since it came."""
 
     rows: tuple[queries.GiftRow, ...]
+    origins: dict[int, Origin]
     days: dict[int, int]
     total_fen: int
     today: date
+    may_read_files: bool
     may_claim: bool
 
 
@@ -216,6 +239,8 @@ def unidentified() -> ResponseReturnValue:
     rows = queries.list_gifts(reading(), me().org_id, wanted, limit=1000)
     page = UnidentifiedPage(
         rows=tuple(reversed(rows)),
+        origins=origins_of(reading(), me().org_id, [row.id for row in rows]),
+        may_read_files=me().may("imports.read"),
         days={row.id: (today() - row.received_on).days for row in rows},
         total_fen=sum(row.amount_fen for row in rows),
         today=today(),
@@ -226,13 +251,21 @@ def unidentified() -> ResponseReturnValue:
 
 @dataclass(frozen=True, slots=True)
 class ClaimPage:
-    """The form that gives unclaimed money to its giver."""
+    """The form that gives unclaimed money to its giver.
+
+    Attributes:
+        origin: what the file it was read from says of the other side; None for a typed one.
+        needs_paper: whether no paper of the receipt is kept, so that one must come with the form.
+    """
 
     gift: queries.GiftFacts
     form: ClaimForm
     donor: donor_queries.DonorRow | None
     asks_who: bool
     papers: tuple[AttachmentView, ...]
+    origin: Origin | None
+    needs_paper: bool
+    may_read_files: bool
 
 
 @blueprint.route("/office/gifts/<public_no>/claim", methods=["GET", "POST"])
@@ -244,12 +277,24 @@ def claim(public_no: str) -> ResponseReturnValue:
     if found.row.state != "unidentified":
         flash(_("This money has its giver."), "warn")
         return redirect(url, 303)
-    form = ClaimForm(data={"donor_no": request.args.get("donor", "")})
+    known = found.row.donor_no if found.row.donor else ""
+    form = ClaimForm(data={"donor_no": request.args.get("donor", known)})
     form.offer(books_today())
     papers, problems = kept_papers(form)
     donor = chosen_donor(form)
     is_open = donor is None and offer_known(form)
-    page = ClaimPage(found, form, donor, donor is None and len(form.known.choices) > 1, papers)
+    origin = origins_of(reading(), me().org_id, [found.row.id]).get(found.row.id)
+    page = ClaimPage(
+        gift=found,
+        form=form,
+        donor=donor,
+        asks_who=donor is None and len(form.known.choices) > 1,
+        papers=papers,
+        origin=origin,
+        needs_paper=origin is None and not found.attachments,
+        may_read_files=me().may("imports.read"),
+    )
+    said: list[str] = []
     if request.form.get("act") in ("look", "line"):
         if request.form["act"] == "line":
             form.parts.append_entry()
@@ -257,7 +302,7 @@ def claim(public_no: str) -> ResponseReturnValue:
         return render("donations/claim.html", page)
 
     def work(session: Session) -> None:
-        claims.claim_unidentified(
+        draft = claims.claim_unidentified(
             session,
             actor=me(),
             donation_id=found.row.id,
@@ -269,9 +314,11 @@ def claim(public_no: str) -> ResponseReturnValue:
             attachments=tuple(paper.sha256 for paper in papers),
             on=today(),
         )
+        said.append(where_they_stand([draft]))
 
     if is_open and form.is_submitted():
         ask_who(form, problems)
     elif carried_out_with(form, problems, work):
-        return done(_("The money has its giver; the voucher out of 220901 is drafted."), url)
+        text = _("The money has its giver; the voucher out of 220901 is drafted.")
+        return done(" ".join([text, *said[-1:]]), url)
     return render("donations/claim.html", page, status_of(form))

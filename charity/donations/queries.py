@@ -1,4 +1,4 @@
-"""Reads of the office: gifts, the queue of unclear purposes, learned words, promises.
+"""Reads of the office: gifts, the queue of unclear purposes.
 
 Whether a gift is in the books is asked of its draft and of the posted vouchers.
 """
@@ -11,10 +11,12 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from charity.donations.models import Allocation, Donation, Donor, Pledge, PurposeRule, Refund
+from charity.donations.models import Allocation, Donation, Donor, Pledge, Refund
+from charity.donations.standing import Entry, Purse, entries_of, purses_of, stands
 from charity.errors import N_
+from charity.ids import key_of
 from charity.ledger.models import Draft, Earmark, Fund, MoneyPlace, Party
 from charity.ledger.sealed_models import Voucher
 from charity.names import fold_text
@@ -31,8 +33,6 @@ GIFT_STATES: Mapping[str, str] = {
     "reversed": N_("voucher reversed"),
     "unidentified": N_("giver unknown"),
 }
-
-_red = aliased(Voucher)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,12 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True)
 class GiftRow:
-    """One gift of the list; the amount in fen.
+    """One gift of the list; amounts in fen.
 
     Attributes:
+        amount_fen: what stands in the books, refunds not counted; before that what was recorded.
+        recorded_fen: as first recorded; it differs where a correction changed the gift.
+        parts: where it stands in the books, before that how it is allocated.
         donor: name as recorded; empty for an unknown giver.
         donor_no: number of the donor.
         state: a key of :data:`GIFT_STATES`.
@@ -100,6 +103,7 @@ class GiftRow:
     donor: str
     donor_no: str
     amount_fen: int
+    recorded_fen: int
     received_on: date
     channel: str
     reference: str
@@ -146,13 +150,12 @@ def _gifts(org_id: int) -> Select[*tuple[Any, ...]]:
             Voucher.month,
             Voucher.word,
             Voucher.number,
-            _red.id.is_not(None),
+            stands(),
         )
         .join(Donor, and_(Donor.org_id == Donation.org_id, Donor.id == Donation.donor_id))
         .join(Party, and_(Party.org_id == Donation.org_id, Party.id == Donation.donor_id))
         .outerjoin(Draft, and_(Draft.org_id == Donation.org_id, Draft.id == Donation.draft_id))
         .outerjoin(Voucher, and_(Voucher.org_id == Draft.org_id, Voucher.id == Draft.voucher_id))
-        .outerjoin(_red, and_(_red.org_id == Voucher.org_id, _red.reverses_id == Voucher.id))
         .where(Donation.org_id == org_id)
     )
 
@@ -167,14 +170,17 @@ def _in_state(state: str) -> ColumnElement[bool]:
         "held": and_(is_gift, is_clear, has_no_draft, Donation.blocked_by != ""),
         "undrafted": and_(is_gift, is_clear, has_no_draft, Donation.blocked_by == ""),
         "drafted": and_(is_gift, is_clear, Draft.state.not_in(("posted", "discarded"))),
-        "posted": and_(is_gift, is_clear, Draft.state == "posted", _red.id.is_(None)),
-        "reversed": and_(is_gift, is_clear, Draft.state == "posted", _red.id.is_not(None)),
+        "posted": and_(is_gift, is_clear, Draft.state == "posted", stands() > 0),
+        "reversed": and_(is_gift, is_clear, Draft.state == "posted", stands() <= 0),
     }
     return conditions[state]
 
 
-def _state_of(donation: Donation, draft_state: str | None, is_reversed: bool) -> str:
-    """Return where a gift stands, as :func:`_in_state` finds it."""
+def _state_of(donation: Donation, draft_state: str | None, stands_fen: int | None) -> str:
+    """Return where a gift stands, as :func:`_in_state` finds it.
+
+    A voucher reversed and made anew in one set leaves the gift in the books.
+    """
     if donation.nature == "unidentified":
         return "unidentified"
     if not donation.is_allocated:
@@ -183,7 +189,7 @@ def _state_of(donation: Donation, draft_state: str | None, is_reversed: bool) ->
         return "held" if donation.blocked_by else "undrafted"
     if draft_state != "posted":
         return "drafted"
-    return "reversed" if is_reversed else "posted"
+    return "posted" if (stands_fen or 0) > 0 else "reversed"
 
 
 def _conditions(org_id: int, wanted: GiftFilter) -> list[ColumnElement[bool]]:
@@ -228,10 +234,11 @@ def _text_condition(text: str) -> ColumnElement[bool]:
 def read_cursor(text: str) -> tuple[date, int] | None:
     """Return day and key after which a page begins; None for the first page."""
     on, _tilde, key = text.partition("~")
-    if not key.isdigit() or len(key) > 19:
+    number = key_of(key)
+    if number is None:
         return None
     try:
-        return date.fromisoformat(on), int(key)
+        return date.fromisoformat(on), number
     except ValueError:
         return None
 
@@ -254,24 +261,26 @@ def list_gifts(
     if before is not None:
         query = query.where(tuple_(Donation.received_on, Donation.id) < before)
     rows = session.execute(query.order_by(Donation.received_on.desc(), Donation.id.desc()).limit(limit)).all()
-    parts = parts_of(session, org_id, [row[0].id for row in rows])
+    parts = standing_parts(session, org_id, [row[0].id for row in rows])
     return [_gift_row(row, parts) for row in rows]
 
 
 def _gift_row(row: Any, parts: Mapping[int, tuple[PartRow, ...]]) -> GiftRow:
     """Return a gift as a row of the list."""
-    donation, donor, donor_no, draft_state, month, word, number, is_reversed = row
+    donation, donor, donor_no, draft_state, month, word, number, stands_fen = row
+    state = _state_of(donation, draft_state, stands_fen)
     return GiftRow(
         id=donation.id,
         public_no=donation.public_no,
         donor=donor,
         donor_no=donor_no,
-        amount_fen=donation.amount_fen,
+        amount_fen=int(stands_fen) if state == "posted" else donation.amount_fen,
+        recorded_fen=donation.amount_fen,
         received_on=donation.received_on,
         channel=donation.channel,
         reference=donation.reference,
         stated_purpose=donation.stated_purpose,
-        state=_state_of(donation, draft_state, bool(is_reversed)),
+        state=state,
         blocked_by=donation.blocked_by,
         draft_id=donation.draft_id if draft_state not in (None, "discarded") else None,
         month=month,
@@ -279,6 +288,23 @@ def _gift_row(row: Any, parts: Mapping[int, tuple[PartRow, ...]]) -> GiftRow:
         number=number,
         parts=parts.get(donation.id, ()),
     )
+
+
+def standing_parts(session: Session, org_id: int, gift_ids: Sequence[int]) -> dict[int, tuple[PartRow, ...]]:
+    """Return gift → its parts as the posted lines say; as allocated while none is posted."""
+    found = parts_of(session, org_id, gift_ids)
+    for gift_id, purses in purses_of(session, org_id, gift_ids).items():
+        by_word = {(part.fund, part.earmark): part.is_by_word for part in found.get(gift_id, ())}
+        standing = tuple(_part_row(purse, by_word) for purse in purses if purse.fen > 0)
+        if standing:
+            found[gift_id] = standing
+    return found
+
+
+def _part_row(purse: Purse, by_word: Mapping[tuple[str, str], bool]) -> PartRow:
+    """Return what stands in one purse as a part of the gift."""
+    chosen = by_word.get((purse.fund, purse.earmark), False)
+    return PartRow(purse.fund, purse.fund_name, purse.earmark, purse.earmark_name, purse.fen, chosen)
 
 
 def parts_of(session: Session, org_id: int, gift_ids: Sequence[int]) -> dict[int, tuple[PartRow, ...]]:
@@ -329,6 +355,7 @@ class GiftFacts:
         donor_kind: a key of ``rules.DONOR_KINDS``.
         place: name of the place of money.
         left_fen: what has not been given back, in fen.
+        entries: the posted vouchers that made it what it is, in the order of posting.
         receipt_state: a key of ``publication.RECEIPT_STATES``.
         claim_draft_id: the voucher that took it out of 220901.
         pledge_no: number of the promise it keeps; empty for none.
@@ -350,6 +377,12 @@ class GiftFacts:
     recorded_at: datetime
     version: int
     refunds: tuple[RefundRow, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def is_corrected(self) -> bool:
+        """Say whether a correction voucher changed what it is."""
+        return any(entry.role == "correction" for entry in self.entries)
 
     @property
     def is_free(self) -> bool:
@@ -363,7 +396,8 @@ def find_gift(session: Session, org_id: int, public_no: str) -> GiftFacts | None
     if found is None:
         return None
     donation: Donation = found[0]
-    row = _gift_row(found, parts_of(session, org_id, [donation.id]))
+    row = _gift_row(found, standing_parts(session, org_id, [donation.id]))
+    purses = purses_of(session, org_id, [donation.id]).get(donation.id, ())
     refunds = refunds_of(session, org_id, donation.id)
     place = session.get_one(MoneyPlace, (org_id, donation.money_place_id))
     pledge = session.get(Pledge, (org_id, donation.pledge_id)) if donation.pledge_id else None
@@ -372,7 +406,7 @@ def find_gift(session: Session, org_id: int, public_no: str) -> GiftFacts | None
         donor_kind=session.get_one(Donor, (org_id, donation.donor_id)).kind,
         place=place.name,
         place_code=place.code,
-        left_fen=donation.amount_fen - sum(one.amount_fen for one in refunds if one.state != "discarded"),
+        left_fen=sum(purse.left_fen for purse in purses) if row.state == "posted" else row.amount_fen,
         publish_as=donation.publish_as,
         shows_amount=donation.shows_amount,
         receipt_state=donation.receipt_state,
@@ -383,6 +417,7 @@ def find_gift(session: Session, org_id: int, public_no: str) -> GiftFacts | None
         recorded_at=donation.recorded_at,
         version=donation.version,
         refunds=refunds,
+        entries=entries_of(session, org_id, donation.id),
     )
 
 
@@ -449,51 +484,3 @@ def still_waiting(session: Session, org_id: int, gift_ids: Sequence[int]) -> lis
     )
     found = set(session.scalars(query))
     return [gift_id for gift_id in asked if gift_id in found]
-
-
-@dataclass(frozen=True, slots=True)
-class WordRow:
-    """A learned word in force: what it means, where, and who taught it.
-
-    Attributes:
-        keyword: folded word; empty: the default of its place.
-        place: name of the place it holds for; empty for all.
-        purse: fund and earmark as one text.
-    """
-
-    id: int
-    keyword: str
-    place: str
-    fund: str
-    purse: str
-    version: int
-    made_by_name: str
-    made_at: datetime
-
-
-def learned_words(session: Session, org_id: int) -> tuple[WordRow, ...]:
-    """Return the learned words in force, by word."""
-    rows = session.execute(
-        select(PurposeRule, Fund.code, Fund.name, Earmark.name, Earmark.is_default, MoneyPlace.name)
-        .join(Fund, and_(Fund.org_id == PurposeRule.org_id, Fund.id == PurposeRule.fund_id))
-        .join(Earmark, and_(Earmark.org_id == PurposeRule.org_id, Earmark.id == PurposeRule.earmark_id))
-        .outerjoin(
-            MoneyPlace,
-            and_(MoneyPlace.org_id == PurposeRule.org_id, MoneyPlace.id == PurposeRule.money_place_id),
-        )
-        .where(PurposeRule.org_id == org_id, PurposeRule.retired_at.is_(None))
-        .order_by(PurposeRule.keyword, PurposeRule.money_place_id)
-    )
-    return tuple(
-        WordRow(
-            id=rule.id,
-            keyword=rule.keyword,
-            place=place or "",
-            fund=fund,
-            purse=fund_name if is_default else f"{fund_name}／{earmark_name}",
-            version=rule.version,
-            made_by_name=rule.made_by_name,
-            made_at=rule.made_at,
-        )
-        for rule, fund, fund_name, earmark_name, is_default, place in rows
-    )

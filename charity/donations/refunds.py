@@ -6,6 +6,7 @@ negative gift: it takes back, part by part, what the gift brought (posting rule 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.donations.clearing import held_lots
-from charity.donations.drafts import load_calendar, load_gifts
+from charity.donations.drafts import load_calendar
 from charity.donations.models import Donation, Refund
 from charity.donations.recording import TOPIC
 from charity.donations.rules import REFUND_STEP, check_refund, refund_parts
+from charity.donations.standing import Purse, drafted_purses, purses_of
 from charity.errors import N_, Problem, refuse, register
 from charity.ids import new_id
 from charity.ledger.books import load_books
@@ -34,7 +36,12 @@ from charity.web.cache import bump
 PROBLEMS = register(
     {
         "donation_unknown": N_("There is no such gift in these books."),
-        "refund_not_drafted": N_("Gift %(gift)s is not in the books yet; draft its voucher first."),
+        "refund_not_posted": N_(
+            "Gift %(gift)s is not in the books; post its voucher first, then record what was given back."
+        ),
+        "refund_paper": N_(
+            "Attach the bank's slip or the giver's letter; without it the voucher cannot be submitted."
+        ),
         "refund_uncovered": N_(
             "The platform holds %(held)s yuan of this gift's fund, less than is given back; "
             "book the refund when later gifts cover it, or from the bank."
@@ -86,19 +93,6 @@ def load_donation(session: Session, org_id: int, donation_id: int) -> Donation:
     return row
 
 
-def refunded(session: Session, org_id: int, donation_id: int) -> tuple[int, list[list[int]]]:
-    """Return what was given back of a gift: the sum in fen, and the parts of each refund.
-
-    A refund whose draft was discarded did not happen.
-    """
-    rows = session.execute(
-        select(Refund.amount_fen, Refund.parts)
-        .join(Draft, (Draft.org_id == Refund.org_id) & (Draft.id == Refund.draft_id))
-        .where(Refund.org_id == org_id, Refund.donation_id == donation_id, Draft.state != "discarded")
-    ).all()
-    return sum(row[0] for row in rows), [list(row[1]) for row in rows]
-
-
 def record_refund(session: Session, *, actor: Actor, refund: NewRefund, on: date) -> int | Problem:
     """Write a refund down and draft its voucher; return its key, or what keeps it from being drafted.
 
@@ -117,22 +111,21 @@ def record_refund(session: Session, *, actor: Actor, refund: NewRefund, on: date
     if not refund.reason.strip():
         raise refuse("reason_missing", "reason")
     donation = load_donation(session, actor.org_id, refund.donation_id)
-    gone_fen, gone = refunded(session, actor.org_id, donation.id)
-    problems = _check(donation, refund, gone_fen)
+    purses = _purses(session, donation, refund)
+    problems = _check(donation, refund, purses)
     if problems:
         return problems[0]
     books = load_books(session, actor.org_id, on)
     day = load_calendar(session, actor.org_id, books.words).day_for(refund.on, on)
     books = load_books(session, actor.org_id, day) if day != on else books
-    gift = load_gifts(session, actor.org_id, books, [donation.id])[0]
-    before = [sum(parts[i] for parts in gone) for i in range(len(gift.parts))]
-    amounts = refund_parts([part[3] for part in gift.parts], before, refund.amount_fen)
-    keys = [(part[1], part[2]) for part in gift.parts]
-    problem = _check_held(session, actor.org_id, refund, dict(zip(keys, amounts, strict=True)), books)
+    if not refund.paper:
+        return Problem("refund_paper", where="files")
+    parts = _split(purses, refund.amount_fen)
+    problem = _check_held(session, actor.org_id, refund, {key[:2]: key[2] for key in parts}, books)
     if problem is not None:
         return problem
     refund_id = new_id()
-    lines = _lines(donation, gift.parts, amounts, refund, books)
+    lines = _lines(donation, parts, refund, books)
     voucher = DraftVoucher(
         voucher_on=day,
         month=Month.of(day),
@@ -142,7 +135,7 @@ def record_refund(session: Session, *, actor: Actor, refund: NewRefund, on: date
     )
     origin = DraftOrigin(batch_id=refund.batch_id, ref=donation.public_no)
     draft = make_draft(session, actor=actor, draft=voucher, origin=origin, books=books)
-    session.add(_row(refund_id, actor, refund, amounts, books, draft.id))
+    session.add(_row(refund_id, actor, refund, parts, books, draft.id))
     session.flush()
     bump(session, actor.org_id, TOPIC)
     record(
@@ -157,13 +150,47 @@ def record_refund(session: Session, *, actor: Actor, refund: NewRefund, on: date
     return refund_id
 
 
-def _check(donation: Donation, refund: NewRefund, gone_fen: int) -> list[Problem]:
-    """Return why a gift cannot be given back so."""
+def draft_of(session: Session, org_id: int, refund_id: int) -> Draft:
+    """Return the draft of a refund that was just recorded."""
+    refund = session.get_one(Refund, (org_id, refund_id))
+    return session.get_one(Draft, (org_id, refund.draft_id))
+
+
+def _purses(session: Session, donation: Donation, refund: NewRefund) -> tuple[Purse, ...]:
+    """Return what of a gift may be given back: what stands in posted vouchers.
+
+    A platform's file tells of a refund that has happened, often on the day of the gift: it is
+    drafted beside the gift's own draft, and posting takes it only once the gift stands.
+    """
+    purses = purses_of(session, donation.org_id, [donation.id]).get(donation.id, ())
+    if purses or refund.batch_id is None or donation.draft_id is None:
+        return purses
+    draft = session.get(Draft, (donation.org_id, donation.draft_id), populate_existing=True)
+    if draft is None or draft.state in ("posted", "discarded"):
+        return ()
+    return drafted_purses(session, donation.org_id, donation.id)
+
+
+def _check(donation: Donation, refund: NewRefund, purses: Sequence[Purse]) -> list[Problem]:
+    """Return why a gift cannot be given back so.
+
+    A gift that is not in the books is not given back: its draft may still be discarded, and
+    then money would have left for an income that never was.
+    """
     if donation.nature == "unidentified":
         return [Problem("refund_unidentified")]
-    if donation.draft_id is None:
-        return [Problem("refund_not_drafted", {"gift": donation.public_no})]
-    return check_refund(refund.amount_fen, donation.amount_fen - gone_fen)
+    if not any(purse.fen > 0 for purse in purses):
+        return [Problem("refund_not_posted", {"gift": donation.public_no})]
+    open_fen = sum(purse.left_fen for purse in purses if purse.left_fen > 0)
+    return check_refund(refund.amount_fen, min(open_fen, sum(purse.left_fen for purse in purses)))
+
+
+def _split(purses: Sequence[Purse], amount_fen: int) -> list[tuple[str, str, int]]:
+    """Return how a refund falls on what stands of a gift: fund, earmark, fen."""
+    open_purses = [purse for purse in purses if purse.left_fen > 0]
+    left = [purse.left_fen for purse in open_purses]
+    amounts = refund_parts(left, [0] * len(left), amount_fen)
+    return [(purse.fund, purse.earmark, fen) for purse, fen in zip(open_purses, amounts, strict=True) if fen]
 
 
 def _check_held(
@@ -183,18 +210,12 @@ def _check_held(
 
 
 def _lines(
-    donation: Donation,
-    parts: tuple[tuple[int, str, str, int], ...],
-    amounts: list[int],
-    refund: NewRefund,
-    books: Books,
+    donation: Donation, parts: Sequence[tuple[str, str, int]], refund: NewRefund, books: Books
 ) -> tuple[DraftLine, ...]:
     """Return the lines: income back in debit, the place of money in credit, part by part."""
     place = books.places[refund.place]
     debits, credits = [], []
-    for (position, fund, earmark, _fen), fen in zip(parts, amounts, strict=True):
-        if not fen:
-            continue
+    for position, (fund, earmark, fen) in enumerate(parts, start=1):
         kind = books.funds[fund].kind
         account = {"restricted": "410102", "general": "410101", "agency": "2601"}[kind]
         money = (place.agency_account or "") if kind == "agency" else place.account
@@ -217,7 +238,12 @@ def _lines(
 
 
 def _row(
-    refund_id: int, actor: Actor, refund: NewRefund, amounts: list[int], books: Books, draft_id: int
+    refund_id: int,
+    actor: Actor,
+    refund: NewRefund,
+    parts: Sequence[tuple[str, str, int]],
+    books: Books,
+    draft_id: int,
 ) -> Refund:
     """Return the row of a refund."""
     return Refund(
@@ -226,7 +252,7 @@ def _row(
         donation_id=refund.donation_id,
         amount_fen=refund.amount_fen,
         fee_back_fen=refund.fee_back_fen,
-        parts=amounts,
+        parts=[list(part) for part in parts],
         refunded_on=refund.on,
         money_place_id=books.places[refund.place].id,
         reference=refund.reference[:80],

@@ -1,14 +1,24 @@
-"""The office pages of gifts, gathered: the blueprint, and the entries of the navigation."""
+"""The office pages of gifts, gathered: the blueprint, the booker of files, the entries of the navigation."""
 
 from __future__ import annotations
 
-from charity.donations import donor_routes, gift_routes, pledge_routes, purpose_routes, slip_routes
+from charity.donations import (
+    bookers,
+    donor_routes,
+    gift_routes,
+    pledge_routes,
+    purpose_routes,
+    slip_routes,
+)
 from charity.donations.common_routes import blueprint
 from charity.errors import N_
 from charity.web import navigation
 
 #: Modules whose import puts their pages on the blueprint.
 PAGES = (donor_routes, gift_routes, pledge_routes, purpose_routes, slip_routes)
+
+#: Imported so that whatever serves pages knows who books dropped files and where they are kept.
+BOOKER = bookers.BOOKER
 
 _READ, _RECORD = "donations.read", "donations.record"
 for _endpoint, _label, _permission, _order in (
@@ -24,4 +34,4 @@ for _endpoint, _label, _permission, _order in (
 ):
     navigation.register("office", _endpoint, _label, permission=_permission, order=_order, group="money_in")
 
-__all__ = ["PAGES", "blueprint"]
+__all__ = ["BOOKER", "PAGES", "blueprint"]

@@ -6,6 +6,7 @@ gift sum to it exactly, and a natural person without a recorded choice is 爱心
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -70,6 +71,17 @@ CHANNEL_WORDS: Mapping[str, str] = {
     "cash": "现金",
     "other": "其他",
 }
+
+_WECHAT = re.compile(r"微信|财付通|wechat|tenpay", re.I)
+_ALIPAY = re.compile(r"支付宝|alipay", re.I)
+
+
+def platform_of(text: str) -> str:
+    """Return which platform a text names: wechat, alipay or nothing."""
+    if _WECHAT.search(text):
+        return "wechat"
+    return "alipay" if _ALIPAY.search(text) else ""
+
 
 #: How the giver is shown to the public → label.
 PUBLICATIONS: Mapping[str, str] = {

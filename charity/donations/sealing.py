@@ -6,6 +6,7 @@ parts, until that voucher is reversed in full. Merges, settings and piles of sli
 
 from __future__ import annotations
 
+from charity.donations import total_sealing
 from charity.triggers import Trigger, append_only, register
 
 #: Whether a gift (its draft in {draft}) stands in a posted voucher that was not reversed.
@@ -99,5 +100,6 @@ register(
         append_only("donations_merge", ("org_id", "id")),
         append_only("donations_setting", ("org_id", "id")),
         append_only("donations_slip_batch", ("org_id", "id")),
+        *total_sealing.TRIGGERS,
     ]
 )

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
+from charity.donations.channels import check_landing, landings
 from charity.donations.drafts import draft_donations
 from charity.donations.identifiers import Identifier, read_identifier
 from charity.donations.matching import DonorFacts
@@ -37,11 +38,11 @@ from charity.donations.rules import (
     check_publication,
     close_allocation,
 )
+from charity.donations.standing import posted_fen
 from charity.errors import N_, Problem, refuse, refuse_if, register
 from charity.ledger.books import load_books
 from charity.ledger.models import Draft
 from charity.ledger.rules import Books, PlaceInfo
-from charity.ledger.sealed_models import Voucher
 from charity.names import clean_line
 from charity.oplog.rules import register_acts, register_labels
 from charity.oplog.service import record
@@ -72,6 +73,7 @@ register_acts(
     {
         "donations.record": N_("Recorded a gift"),
         "donations.allocate": N_("Allocated gifts to a fund"),
+        "donations.unclaimed": N_("Booked gifts of unclear purpose as unclaimed"),
     }
 )
 register_labels({"fund": N_("Fund")})
@@ -252,6 +254,7 @@ class Desk:
         self._session, self._org_id, self._on = session, org_id, on
         self.books = load_books(session, org_id, on)
         self.purposes = load_purposes(session, org_id, on)
+        self._landings = {place.code: place for place in landings(session, org_id, on)}
 
     def prepare(self, gift: GiftEntry, event_key: str) -> NewGift:
         """Return a typed gift checked and with keys, ready to be written.
@@ -263,6 +266,7 @@ class Desk:
         refuse_if(check_gift(gift.amount_fen, gift.received_on, gift.channel, on=self._on))
         refuse_if(check_publication(gift.publish_as) if gift.publish_as else [])
         place = find_place(self.books, gift.place)
+        refuse_if(self.check_place(gift.place, gift.channel))
         if gift.donor_id is not None and _donor_name(self._session, self._org_id, gift.donor_id) is None:
             raise refuse("gift_donor_unknown", "donor_id")
         if gift.pledge_id is not None:
@@ -286,6 +290,12 @@ class Desk:
             attachments=gift.attachments,
             event_key=event_key,
         )
+
+    def check_place(self, place: str, channel: str) -> list[Problem]:
+        """Return why a channel's money cannot arrive at a place, or that there is no such place."""
+        if place not in self.books.places:
+            return [Problem("gift_place_unknown", {"place": place, "on": self.books.on}, "place")]
+        return check_landing(self._landings.get(place), channel)
 
     def _parts(self, gift: GiftEntry, place: PlaceInfo) -> tuple[FixedPart, ...]:
         """Return the parts typed, else those the purpose's words name."""
@@ -342,7 +352,7 @@ def draft_if_maker(session: Session, *, actor: Actor, donation_ids: Sequence[int
 
 
 def is_in_books(session: Session, donation: Donation) -> bool:
-    """Say whether a living draft or a voucher that was not reversed holds the gift."""
+    """Say whether a living draft holds the gift, or anything of it stands in posted vouchers."""
     if donation.draft_id is None:
         return False
     draft = session.get(Draft, (donation.org_id, donation.draft_id), populate_existing=True)
@@ -350,12 +360,24 @@ def is_in_books(session: Session, donation: Donation) -> bool:
         return False
     if draft.state != "posted":
         return True
-    red = session.scalar(
-        select(func.count())
-        .select_from(Voucher)
-        .where(Voucher.org_id == donation.org_id, Voucher.reverses_id == draft.voucher_id)
-    )
-    return not red
+    return posted_fen(session, donation.org_id, [donation.id]).get(donation.id, (0, 0))[0] > 0
+
+
+def draft_gift(session: Session, *, actor: Actor, donation_id: int, on: date) -> list[Draft]:
+    """Draft the voucher of one gift that has none, or whose voucher was discarded or reversed.
+
+    Args:
+        actor: becomes the maker; needs ``ledger.draft``.
+        on: today.
+
+    Raises:
+        Refused: ``permission_missing``, ``donation_unknown``, ``gift_entered``.
+    """
+    need(actor, "ledger.draft")
+    donation = load_donation(session, actor.org_id, donation_id)
+    if is_in_books(session, donation):
+        raise refuse("gift_entered", gift=donation.public_no)
+    return draft_donations(session, actor=actor, donation_ids=[donation_id], on=on)
 
 
 def allocate(
@@ -396,6 +418,47 @@ def allocate(
         subject_kind="donation",
         subject_no=changed[0].public_no if len(changed) == 1 else "",
         fund=[f"{part.fund}/{part.earmark}" if part.earmark else part.fund for part in parts],
+        count=len(changed),
+        amount_fen=sum(donation.amount_fen for donation in changed),
+    )
+    draft_if_maker(session, actor=actor, donation_ids=[d.id for d in changed], on=on)
+    return changed
+
+
+def book_unclaimed(
+    session: Session, *, actor: Actor, donation_ids: Sequence[int], on: date
+) -> list[Donation]:
+    """Book gifts of unclear purpose to 220901 until it is known what they are for.
+
+    The giver stays on record; claiming the money later moves it into its funds.
+
+    Args:
+        actor: needs ``donations.record`` or ``imports.book``; the voucher is drafted when the
+            actor makes vouchers too.
+        donation_ids: gifts that wait for their purpose.
+        on: today.
+
+    Raises:
+        Refused: ``permission_missing``, ``donation_unknown``, ``gift_in_books``.
+
+    Source: posting rule P53.
+    """
+    need(actor, "donations.record", "imports.book")
+    changed = []
+    for donation_id in donation_ids:
+        donation = load_donation(session, actor.org_id, donation_id)
+        if donation.nature != "gift" or donation.is_allocated or is_in_books(session, donation):
+            raise refuse("gift_in_books", gift=donation.public_no)
+        donation.nature, donation.is_allocated, donation.blocked_by = "unidentified", True, ""
+        donation.version += 1
+        changed.append(donation)
+    session.flush()
+    record(
+        session,
+        actor=actor,
+        act="donations.unclaimed",
+        subject_kind="donation",
+        subject_no=changed[0].public_no if len(changed) == 1 else "",
         count=len(changed),
         amount_fen=sum(donation.amount_fen for donation in changed),
     )

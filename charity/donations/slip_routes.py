@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from charity.donations.common_routes import blueprint, books_today, me
+from charity.donations.common_routes import blueprint, books_today, me, places_today
 from charity.donations.forms import PileForm
 from charity.donations.service import DonorEntry
 from charity.donations.slips import Pile, Slip, book_slips
@@ -35,6 +35,7 @@ def slips() -> ResponseReturnValue:
     """Let the clerk enter a pile of slips, all of them or none."""
     form = PileForm(data={"received_on": today()})
     form.offer(books_today())
+    form.offer_places(places_today())
     if request.form.get("act") == "more":
         form.add_rows(books_today())
         return render("donations/slips.html", _page(form))

@@ -22,13 +22,20 @@ from charity.donations.models import Donation, Donor, SlipBatch
 from charity.donations.recording import NewGift, insert_gifts
 from charity.donations.rules import Part, check_slips
 from charity.donations.service import Desk, DonorEntry, GiftEntry, draft_if_maker, need
-from charity.errors import N_, Problem, Refused, refuse_if
+from charity.errors import N_, Problem, Refused, refuse_if, register
 from charity.ids import new_id, new_public_no
 from charity.ledger.attachments import store_attachment
 from charity.ledger.books import load_books
 from charity.oplog.rules import register_acts, register_subjects
 from charity.oplog.service import record
 
+PROBLEMS = register(
+    {
+        "slip_name_missing": N_(
+            "Row %(row)s has no name. Type it, or show the slip as anonymous where the giver left none."
+        )
+    }
+)
 register_acts({"donations.slips": N_("Entered a pile of slips")})
 register_subjects({"slips": N_("Pile of slips")})
 
@@ -137,12 +144,14 @@ def _prepared(
     """Return the slips as gifts; refuse the pile with every problem found in it."""
     problems = check_slips(pile.expected_count, pile.expected_fen, [slip.amount_fen for slip in slips])
     desk = Desk(session, org_id, on)
+    problems += desk.check_place(pile.place, pile.channel)
     gifts: list[NewGift] = []
     for number, slip in enumerate(slips, start=1):
         try:
             gifts.append(_gift(desk, pile, slip, f"{event_key}:{number}", batch_id))
         except Refused as refused:
-            problems += [_at_row(problem, slip.row) for problem in refused.problems]
+            of_row = [problem for problem in refused.problems if problem.where != "place"]
+            problems += [_at_row(problem, slip.row) for problem in of_row]
     refuse_if(problems)
     return gifts
 
@@ -166,8 +175,11 @@ def _batch_values(
 
 def _gift(desk: Desk, pile: Pile, slip: Slip, event_key: str, batch_id: int) -> NewGift:
     """Return a slip as a gift, checked."""
+    donor = slip.donor
+    if not donor.name.strip() and slip.publish_as == "anonymous":
+        donor = replace(donor, kind="anonymous")  # a slip without a name, marked 匿名: nobody knows the giver
     entry = GiftEntry(
-        donor=slip.donor,
+        donor=donor,
         amount_fen=slip.amount_fen,
         channel=pile.channel,
         place=pile.place,
@@ -185,6 +197,8 @@ def _at_row(problem: Problem, row: int) -> Problem:
     """Return a slip's problem with its place in the grid."""
     name = problem.where or "name"
     name = "fund" if name.startswith("parts") else name
+    if problem.code == "gift_name_missing":
+        return Problem("slip_name_missing", {"row": row + 1}, f"slips-{row}-name")
     return Problem(problem.code, problem.params, f"slips-{row}-{name}")
 
 

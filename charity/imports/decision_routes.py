@@ -8,11 +8,12 @@ from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from charity.ids import key_of
 from charity.imports import queries, rules, service
 from charity.imports.common_routes import act, blueprint, file_or_404, hide_numbers, me, reading_session
 from charity.imports.forms import FeeForm
 from charity.imports.models import ImportFile
-from charity.imports.preview_routes import event_links, file_page
+from charity.imports.preview_routes import EventLink, event_links, file_page, names_of
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
 from charity.web.filters import translated
@@ -24,7 +25,7 @@ from charity.web.render import Sentence, render, sentence
 def decide(number: str) -> ResponseReturnValue:
     """Decide about one row by one key, and go on to the next that waits."""
     row_text, _colon, action = request.form.get("decide", "").partition(":")
-    row_no = int(row_text) if row_text.isdigit() and len(row_text) < 9 else 0
+    row_no = min(key_of(row_text) or 0, 99_999_999)
     found, refused = act(number, service.decide_rows, row_nos=[row_no], action=action)
     if refused:
         return render("imports/file.html", file_page(found, refused=refused), 422)
@@ -71,12 +72,14 @@ class RowPage:
         reason: why it is judged so.
         problems: what is wrong with the row.
         fee_form: asked of a platform's payout.
-        link: (number, address) of what it became; None without a page.
+        link: what it became; None without a page.
+        target: where it goes, in words; empty for nowhere.
     """
 
     file: ImportFile
     row: queries.RowView
     verdict: str
+    state: str
     reason: Sentence | None
     facts: tuple[tuple[str, str], ...]
     cells: tuple[tuple[str, str], ...]
@@ -85,7 +88,8 @@ class RowPage:
     actions: dict[str, str]
     keys: dict[str, str]
     may_decide: bool
-    link: tuple[str, str] | None
+    link: EventLink | None
+    target: str
 
 
 @blueprint.route("/<number>/rows/<int:row_no>", methods=["GET", "POST"])
@@ -127,7 +131,8 @@ def row(number: str, row_no: int) -> ResponseReturnValue:
         file=found,
         row=view,
         verdict=translated(rules.VERDICTS[view.verdict]),
-        reason=sentence(view.reason) if view.reason is not None else None,
+        state=translated(rules.ROW_STATES[view.state]),
+        reason=sentence(view.reason) if view.reason is not None and view.is_open else None,
         facts=tuple((label, text) for label, text in facts if text),
         cells=tuple((heading, hide_numbers(text)) for heading, text in value.raw.items()),
         problems=tuple(sentence(problem) for problem in value.problems),
@@ -136,5 +141,6 @@ def row(number: str, row_no: int) -> ResponseReturnValue:
         keys=dict(rules.ACTION_KEYS),
         may_decide=may_decide,
         link=event_links(found, [view]).get(row_no),
+        target=names_of(found, [view]).get(view.target, view.target),
     )
     return render("imports/row.html", page, status_of(form) if form is not None else 200)

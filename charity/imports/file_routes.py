@@ -13,9 +13,11 @@ from werkzeug.datastructures import FileStorage
 
 from charity.db import transact
 from charity.errors import Refused
+from charity.ids import key_of
 from charity.imports import queries, reading, staging
 from charity.imports.common_routes import blueprint, file_or_404, me, reading_session
 from charity.imports.forms import AsideForm, DayForm, DropForm, PlaceForm
+from charity.imports.kinds import booker_of
 from charity.imports.models import ImportFile
 from charity.imports.preview_routes import file_page, job_sentence
 from charity.imports.reading import Answers
@@ -37,6 +39,7 @@ class FilesPage:
         form: the drop zone; None for who only reads.
         rows: newest first.
         forms: form → its name.
+        places: number of a file → name of its place of money.
         older_url: the page of older files; empty on the last.
         refused: (file name, why it was not taken).
     """
@@ -44,6 +47,7 @@ class FilesPage:
     form: DropForm | None
     rows: tuple[queries.FileRow, ...]
     forms: dict[str, str]
+    places: dict[str, str]
     older_url: str
     refused: tuple[tuple[str, Sentence], ...]
 
@@ -53,13 +57,23 @@ def _form_names() -> dict[str, str]:
 
 
 def _files_page(form: DropForm, refused: Sequence[tuple[str, Sentence]]) -> FilesPage:
-    text = request.args.get("before", "")
-    before = int(text) if text.isdigit() and len(text) < 20 else None
+    before = key_of(request.args.get("before", ""))
     rows = queries.list_files(reading_session(), me().org_id, before=before)
     shown = rows[: queries.PAGE_ROWS]
     older = url_for("imports.files", before=shown[-1].cursor) if len(rows) > len(shown) else ""
     own = form if me().may("imports.stage") else None
-    return FilesPage(own, tuple(shown), _form_names(), older, tuple(refused))
+    return FilesPage(own, tuple(shown), _form_names(), _place_names(shown), older, tuple(refused))
+
+
+def _place_names(rows: Sequence[queries.FileRow]) -> dict[str, str]:
+    """Return number of a file → name of its place; those without a place are left out."""
+    found = {}
+    for row in rows:
+        booker = booker_of(row.form)
+        if booker is not None and row.place:
+            names = booker.names(reading_session(), me().org_id, [row.place])
+            found[row.number] = names.get(row.place, row.place)
+    return found
 
 
 @blueprint.get("")

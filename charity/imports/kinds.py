@@ -91,11 +91,14 @@ class Link:
         label: its number, as people say it; empty for one without.
         endpoint: of the page.
         values: arguments of the page's address.
+        state: how far its voucher is: ``undrafted``, ``drafted`` or ``posted``; empty where the
+            feature does not say.
     """
 
     label: str
     endpoint: str
     values: Mapping[str, Any]
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,15 @@ class PlaceChoice:
         code: its code.
         label: name for people.
         is_match: whether the file's own account number, or there being no other, says it.
+        is_other: whether the file states a number, and this place has another one on record.
+        is_numbered: whether the place has a number on record.
     """
 
     code: str
     label: str
     is_match: bool
+    is_other: bool = False
+    is_numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +131,12 @@ class Booker:
             that parks it, in order; all in the caller's transaction.
         finish: ``(session, actor, on, file)`` → how many events were worked on; called in
             a transaction of its own until it answers 0, after all rows are booked.
-        places: ``(session, org_id, form, own_account)`` → places to choose from.
+        places: ``(session, org_id, form, own_hash)`` → places to choose from; ``own_hash`` is the
+            fingerprint of the number the file states, empty where it states none.
         links: ``(session, org_id, events)`` → event → its page, for those that have one.
+        vouchers: ``(session, org_id, file_id)`` → the vouchers made from a file, drafts included.
+        names: ``(session, org_id, targets)`` → target of a judgement → its name for people.
+        fingerprint: number of an account → what a place of money keeps of it, to compare.
         phases: actions in the order in which rows are booked; ``finish`` runs after each.
     """
 
@@ -135,6 +146,9 @@ class Booker:
     finish: Callable[[Session, Actor, date, FileFacts], int]
     places: Callable[[Session, int, str, str], list[PlaceChoice]]
     links: Callable[[Session, int, Sequence[Booked]], Mapping[Booked, Link]]
+    vouchers: Callable[[Session, int, int], Sequence[Link]]
+    names: Callable[[Session, int, Collection[str]], Mapping[str, str]]
+    fingerprint: Callable[[str], str]
     phases: Sequence[Sequence[str]]
 
 

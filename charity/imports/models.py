@@ -59,6 +59,9 @@ class ImportFile(Base):
     answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     #: Code of the place of money it is from; empty until known.
     place: Mapped[str] = mapped_column(String(20), default="")
+    #: Last digits of the account or merchant number the file itself states, and its fingerprint.
+    own_tail: Mapped[str] = mapped_column(String(8), default="")
+    own_hash: Mapped[str] = mapped_column(String(64), default="")
     #: unmapped, reading, judged, booked or cancelled.
     state: Mapped[str] = mapped_column(String(10))
     #: Rows in all; rows read so far are counted from the rows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ from flask import current_app, request, url_for
 from flask_babel import gettext as _
 
 from charity.errors import N_
+from charity.ids import key_of
 from charity.imports import queries, reading, rules, staging
 from charity.imports.common_routes import me, reading_session
 from charity.imports.forms import DayForm, PlaceForm
-from charity.imports.kinds import booker_of
+from charity.imports.kinds import Link, PlaceChoice, booker_of
 from charity.imports.models import ImportFile
 from charity.imports.rules import Tally
 from charity.intake.forms import FORM_NAMES
@@ -21,6 +22,9 @@ from charity.jobs.models import Job
 from charity.jobs.rules import ENDED, STATE_LABELS
 from charity.web.filters import translated, yuan
 from charity.web.render import Sentence, sentence
+
+#: No row has a higher number; an address that names one is shown the end of the file.
+_ROW_LIMIT = 99_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,24 @@ class TotalRow:
     stated: str
     counted: str
     is_same: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventLink:
+    """What a row or a file became: number, address, and how far its voucher is (code, label)."""
+
+    label: str
+    url: str
+    state: str
+    state_label: str
+
+
+#: How far the voucher of an event is → label.
+PROGRESS = {
+    "undrafted": N_("recorded, voucher not made yet"),
+    "drafted": N_("voucher drafted"),
+    "posted": N_("posted"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +84,15 @@ class FilePage:
         only_open: whether only rows that wait are shown.
         rows: of this page.
         sentences: row number → reason in the reader's language.
-        links: row number → (number, address) of what it became.
+        links: row number → what it became.
+        names: target of a row → its name.
+        vouchers: the vouchers made from the file.
+        place_help: what the file says of its account, beside the choice.
         older_url: the next page of rows.
         at: the row that gets the focus.
         job: the job under way, or None.
-        may_stage: whether the reader may say where the file comes from, or put it aside.
+        may_stage: whether the reader may say where the file comes from.
+        may_set_aside: whether the reader may put it aside.
         may_book: whether the reader may decide and book.
     """
 
@@ -84,13 +110,17 @@ class FilePage:
     only_open: bool
     rows: tuple[queries.RowView, ...]
     sentences: dict[int, str]
-    links: dict[int, tuple[str, str]]
+    links: dict[int, EventLink]
+    names: dict[str, str]
+    vouchers: tuple[EventLink, ...]
+    place_help: str
     first_url: str
     older_url: str
     at: int
     job: JobView | None
     refused: tuple[Sentence, ...]
     may_stage: bool
+    may_set_aside: bool
     may_book: bool
     verdicts: dict[str, str]
     actions: dict[str, str]
@@ -107,13 +137,15 @@ _TOTALS = {
     "out_fen": N_("Money out"),
     "refund_fen": N_("Refunds"),
     "fee_fen": N_("Fees"),
-    "printed_fen": N_("Sum as printed"),
+    "printed_fen": N_("Amounts as printed, refunds added"),
 }
 
 
 def _total_rows(file: ImportFile) -> tuple[TotalRow, ...]:
     """Return the totals to show: every stated one, and of the counted ones what matters."""
     wanted = [name for name in _TOTALS if name in file.stated or name in ("count", "in_fen", "out_fen")]
+    if "refund_fen" in file.stated and "out_fen" not in file.stated:
+        wanted.remove("out_fen")  # what goes out of a platform's bill are its refunds
     found = []
     for name in wanted:
         stated, counted = file.stated.get(name), file.counted.get(name)
@@ -123,7 +155,86 @@ def _total_rows(file: ImportFile) -> tuple[TotalRow, ...]:
         found.append(
             TotalRow(translated(_TOTALS[name]), _total(name, stated), _total(name, counted), is_same)
         )
-    return tuple(found)
+    return (*found, *_balances(file))
+
+
+def _balances(file: ImportFile) -> list[TotalRow]:
+    """Return what the account held before and after the file, and what its rows make of it."""
+    if file.opening_fen is None or file.closing_fen is None:
+        return []
+    counted = file.opening_fen + (file.counted.get("in_fen") or 0) - (file.counted.get("out_fen") or 0)
+    opening, closing = yuan(file.opening_fen), yuan(file.closing_fen)
+    return [
+        TotalRow(_("Balance before"), opening, "–", None),
+        TotalRow(_("Balance after"), closing, yuan(counted), counted == file.closing_fen),
+    ]
+
+
+def _place_help(file: ImportFile, choices: Sequence[PlaceChoice]) -> str:
+    """Return what the file says of its account, where that is not the place chosen."""
+    chosen = next((choice for choice in choices if choice.code == file.place), None)
+    if not file.own_tail:
+        return "" if file.place else _("The file does not say; choose the account or merchant number.")
+    values = {"tail": file.own_tail}
+    if chosen is None:
+        text = _("The file states the account ending in %(tail)s; choose that account.", **values)
+    elif chosen.is_other:
+        text = _("The file states the account ending in %(tail)s, which is not the one chosen.", **values)
+    elif not chosen.is_numbered:
+        text = _(
+            "The file states the account ending in %(tail)s; the place chosen has no number on record.",
+            **values,
+        )
+    else:
+        text = _("The file states the account ending in %(tail)s.", **values)
+    return str(text)
+
+
+def _problems_and_notes(file: ImportFile) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
+    """Return what is wrong with the file as a whole, and what only informs."""
+    found = reading.file_problems(file)
+    wrong = {problem.code for problem in reading.file_problems(file, notes=False)}
+    return (
+        tuple(sentence(problem) for problem in found if problem.code in wrong),
+        tuple(sentence(problem) for problem in found if problem.code not in wrong),
+    )
+
+
+def _translated(labels: Mapping[str, str]) -> dict[str, str]:
+    return {code: translated(label) for code, label in labels.items()}
+
+
+def _sentences(rows: Sequence[queries.RowView]) -> dict[int, str]:
+    """Return row number → why the judge says so, while that is still a question."""
+    return {
+        row.row_no: sentence(row.reason).text
+        for row in rows
+        if row.reason is not None and (row.is_open or (row.state == "staged" and not row.decision))
+    }
+
+
+def names_of(file: ImportFile, rows: Sequence[queries.RowView]) -> dict[str, str]:
+    """Return target → its name, for the rows shown; a row of this file is named by its number."""
+    booker = booker_of(file.form)
+    targets = {row.target for row in rows if row.target not in ("", "?")}
+    known = dict(booker.names(reading_session(), file.org_id, targets)) if booker and targets else {}
+    of_rows = {
+        target: str(_("row %(row)s of this file", row=target[1:])) for target in targets if target[0] == "#"
+    }
+    return {**of_rows, **known}
+
+
+def _vouchers(file: ImportFile) -> tuple[EventLink, ...]:
+    """Return the vouchers made from a file, for who may open them."""
+    booker = booker_of(file.form)
+    if booker is None or not me().may("ledger.read"):
+        return ()
+    return tuple(_event_link(link) for link in booker.vouchers(reading_session(), file.org_id, file.id))
+
+
+def _event_link(link: Link) -> EventLink:
+    label = str(translated(PROGRESS[link.state])) if link.state else ""
+    return EventLink(link.label, url_for(link.endpoint, **dict(link.values)), link.state, label)
 
 
 def _total(name: str, value: int | None) -> str:
@@ -175,9 +286,8 @@ def file_page(
     verdict = request.args.get("verdict", "")
     verdict = verdict if verdict in rules.VERDICTS else ""
     only_open = request.args.get("open") == "1"
-    after, at = _number("after"), _number("at")
-    if at and not request.args.get("after"):
-        after = max(0, at - queries.PAGE_ROWS // 2)
+    at = _number("at")
+    after = _number("after") if request.args.get("after") or not at else max(0, at - queries.PAGE_ROWS // 2)
     rows = queries.page_of_rows(
         session, actor.org_id, file.id, verdict=verdict, after=after, only_open=only_open
     )
@@ -185,8 +295,7 @@ def file_page(
     choices = staging.place_choices(session, file)
     form = place_form or PlaceForm(formdata=None)
     form.offer(choices, file.place)
-    problems = reading.file_problems(file)
-    wrong = {problem.code for problem in reading.file_problems(file, notes=False)}
+    problems, notes = _problems_and_notes(file)
     filters: dict[str, Any] = {"verdict": verdict or None, "open": "1" if only_open else None}
     return FilePage(
         file=file,
@@ -194,33 +303,36 @@ def file_page(
         place_form=form,
         place_name=next((choice.label for choice in choices if choice.code == file.place), file.place),
         day_form=day_form or (DayForm(formdata=None) if _asks_for_days(file, shown) else None),
-        problems=tuple(sentence(problem) for problem in problems if problem.code in wrong),
-        notes=tuple(sentence(problem) for problem in problems if problem.code not in wrong),
+        problems=problems,
+        notes=notes,
         totals=_total_rows(file),
         tallies=tuple(queries.tallies(session, actor.org_id, file.id)),
         counts=dict(queries.count_states(session, actor.org_id, file.id)),
         verdict=verdict,
         only_open=only_open,
         rows=shown,
-        sentences={row.row_no: sentence(row.reason).text for row in shown if row.reason is not None},
+        sentences=_sentences(shown),
         links=event_links(file, shown),
+        names=names_of(file, shown),
+        vouchers=_vouchers(file),
+        place_help=_place_help(file, choices),
         first_url=url_for("imports.file", number=file.public_no, **filters) if after else "",
         older_url=_older(file, shown, len(rows) > len(shown), filters),
         at=at,
         job=_job(file),
         refused=tuple(refused),
         may_stage=actor.may("imports.stage"),
+        may_set_aside=staging.may_set_aside(actor, file),
         may_book=actor.may("imports.book") and file.state == "judged",
-        verdicts={code: translated(label) for code, label in rules.VERDICTS.items()},
-        actions={code: translated(label) for code, label in rules.ACTIONS.items()},
+        verdicts=_translated(rules.VERDICTS),
+        actions=_translated(rules.ACTIONS),
         keys=dict(rules.ACTION_KEYS),
-        row_states={code: translated(label) for code, label in rules.ROW_STATES.items()},
+        row_states=_translated(rules.ROW_STATES),
     )
 
 
 def _number(name: str) -> int:
-    text = request.args.get(name, "")
-    return int(text) if text.isdigit() and len(text) < 9 else 0
+    return min(key_of(request.args.get(name, "")) or 0, _ROW_LIMIT)
 
 
 def _older(
@@ -239,15 +351,15 @@ def _asks_for_days(file: ImportFile, rows: Sequence[queries.RowView]) -> bool:
     return is_list and bool(codes & {"date_column_missing", "year_missing", "row_date_missing"})
 
 
-def event_links(file: ImportFile, rows: Sequence[queries.RowView]) -> dict[int, tuple[str, str]]:
-    """Return row number → (number, address) of what a row became, where it has a page."""
+def event_links(file: ImportFile, rows: Sequence[queries.RowView]) -> dict[int, EventLink]:
+    """Return row number → what a row became, where that has a page."""
     booker = booker_of(file.form)
     events = {row.row_no: row.event for row in rows if row.event is not None}
     if booker is None or not events:
         return {}
     links = booker.links(reading_session(), file.org_id, list(events.values()))
     return {
-        row_no: (links[event].label, url_for(links[event].endpoint, **dict(links[event].values)))
+        row_no: _event_link(links[event])
         for row_no, event in events.items()
         if event in links and links[event].endpoint in current_app.view_functions
     }

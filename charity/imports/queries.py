@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
@@ -143,8 +143,19 @@ def _is_open() -> Any:
     return case((waits, 1), else_=0)
 
 
+def _is_unanswered() -> ColumnElement[bool]:
+    """Return the condition of rows their verdict still holds for."""
+    is_asked = ImportRow.verdict.in_(("ask", "error"))
+    return or_(
+        ImportRow.state == "parked", and_(ImportRow.state == "staged", or_(~is_asked, ImportRow.action == ""))
+    )
+
+
 def tallies(session: Session, org_id: int, file_id: int) -> list[Tally]:
-    """Return the rows of a file by verdict, in the order of :data:`rules.VERDICTS`."""
+    """Return the rows of a file that are not done with, by verdict, in the order of :data:`rules.VERDICTS`.
+
+    What is booked, left out, or asked about and answered is in none of them.
+    """
     rows = session.execute(
         select(
             ImportRow.verdict,
@@ -153,7 +164,7 @@ def tallies(session: Session, org_id: int, file_id: int) -> list[Tally]:
             sum_of(case((ImportRow.is_credit, 0), else_=ImportRow.amount_fen)),
             sum_of(_is_open()),
         )
-        .where(ImportRow.org_id == org_id, ImportRow.file_id == file_id)
+        .where(ImportRow.org_id == org_id, ImportRow.file_id == file_id, _is_unanswered())
         .group_by(ImportRow.verdict)
     )
     found = {row[0]: Tally(*row) for row in rows}
@@ -162,16 +173,17 @@ def tallies(session: Session, org_id: int, file_id: int) -> list[Tally]:
 
 def count_states(session: Session, org_id: int, file_id: int) -> Mapping[str, int]:
     """Return how many rows of a file are in each state; ``ready`` are staged and decided."""
+    # PostgreSQL does not see that an expression with a parameter groups by itself: it is summed.
     rows = session.execute(
-        select(ImportRow.state, ImportRow.action != "", func.count())
+        select(ImportRow.state, func.count(), sum_of(case((ImportRow.action != "", 1), else_=0)))
         .where(ImportRow.org_id == org_id, ImportRow.file_id == file_id)
-        .group_by(ImportRow.state, ImportRow.action != "")
+        .group_by(ImportRow.state)
     )
     counts: dict[str, int] = {"staged": 0, "booked": 0, "skipped": 0, "parked": 0, "ready": 0}
-    for state, has_action, count in rows:
+    for state, count, decided in rows:
         counts[state] += count
-        if state in ("staged", "parked") and has_action:
-            counts["ready"] += count
+        if state in ("staged", "parked"):
+            counts["ready"] += decided
     return counts
 
 
@@ -188,7 +200,8 @@ def page_of_rows(
     """Return rows of a file in its order, one more than ``limit`` when there are more.
 
     Args:
-        verdict: a key of :data:`rules.VERDICTS`; empty for all.
+        verdict: a key of :data:`rules.VERDICTS`, of which those done with are left out; empty
+            for all rows.
         after: number of the last row of the page before.
         only_open: rows that wait for a person only.
     """
@@ -196,7 +209,7 @@ def page_of_rows(
         ImportRow.org_id == org_id, ImportRow.file_id == file_id, ImportRow.row_no > after
     )
     if verdict:
-        query = query.where(ImportRow.verdict == verdict)
+        query = query.where(ImportRow.verdict == verdict, _is_unanswered())
     if only_open:
         query = query.where(_is_open() == 1)
     rows = session.scalars(query.order_by(ImportRow.row_no).limit(limit + 1))

@@ -91,6 +91,9 @@ def describe_file(file: ImportFile, parsed: ParsedFile) -> None:
     file.stated, file.counted = parsed.totals.stated.as_dict(), parsed.totals.counted.as_dict()
     file.first_on, file.last_on = parsed.first_on, parsed.last_on
     file.opening_fen, file.closing_fen = parsed.opening_fen, parsed.closing_fen
+    booker = booker_of(parsed.form)
+    file.own_tail = parsed.own_account[-4:]
+    file.own_hash = booker.fingerprint(parsed.own_account) if booker and parsed.own_account else ""
     file.problems = [problem_json(problem) for problem in parsed.problems]
     file.is_sound = parsed.is_bookable
 

@@ -117,6 +117,9 @@ PROBLEMS = register(
         "import_running": N_("This file is being worked on; wait until that has ended, or cancel it."),
         "import_place_missing": N_("Choose the account or merchant number this file is from."),
         "import_place_unknown": N_("There is no place of money %(place)s for a file of this kind."),
+        "import_place_other": N_(
+            "The file states the account ending in %(tail)s; %(place)s is another account."
+        ),
         "import_not_bookable": N_(
             "The file contradicts itself, so nothing of it is booked. "
             "Download it again, or correct it and drop it anew."

@@ -7,7 +7,7 @@ and judged by jobs, which the row of the file names.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -139,7 +139,9 @@ def stage_file(
     file_store().keep(session, actor=actor, data=data, name=name, media_type=media_type, data_dir=data_dir)
     file = _new_file(actor, parsed, name, data)
     reading.describe_file(file, parsed)
-    file.place = place or _matching_place(session, file, parsed)
+    if place:
+        _check_place(place_choices(session, file), file, place)
+    file.place = place or _matching_place(session, file)
     session.add(file)
     session.flush()
     _tell(session, actor, file)
@@ -180,20 +182,55 @@ def _new_file(actor: Actor, parsed: ParsedFile, name: str, data: bytes) -> Impor
     )
 
 
-def _matching_place(session: Session, file: ImportFile, parsed: ParsedFile) -> str:
-    """Return the one place that the file's own number, or want of another, points to."""
-    booker = booker_of(file.form)
-    if booker is None:
-        return ""
-    choices = booker.places(session, file.org_id, file.form, parsed.own_account)
+def _matching_place(session: Session, file: ImportFile) -> str:
+    """Return the one place that the file itself points to: by its number, or by its balance.
+
+    A file that states no number goes on from the file before it when it opens with the
+    balance at which that one closed; where it opens otherwise, a person says whose it is.
+    """
+    choices = place_choices(session, file)
     matching = [choice.code for choice in choices if choice.is_match]
-    return matching[0] if len(matching) == 1 else ""
+    if file.own_hash or file.opening_fen is None:
+        return matching[0] if len(matching) == 1 else ""
+    closed = {choice.code: _closing_before(session, file, choice.code) for choice in choices}
+    following = [code for code, closing in closed.items() if closing == file.opening_fen]
+    if len(following) == 1:
+        return following[0]
+    unlike = len(matching) == 1 and closed[matching[0]] not in (None, file.opening_fen)
+    return matching[0] if len(matching) == 1 and not unlike else ""
 
 
-def place_choices(session: Session, file: ImportFile, own_account: str = "") -> list[PlaceChoice]:
+def _closing_before(session: Session, file: ImportFile, place: str) -> int | None:
+    """Return the balance at which the last earlier file of a place closed; None without one."""
+    if file.first_on is None:
+        return None
+    return session.scalar(
+        select(ImportFile.closing_fen)
+        .where(
+            ImportFile.org_id == file.org_id,
+            ImportFile.place == place,
+            ImportFile.state.in_(("judged", "booked")),
+            ImportFile.closing_fen.is_not(None),
+            ImportFile.last_on < file.first_on,
+        )
+        .order_by(ImportFile.last_on.desc(), ImportFile.id.desc())
+        .limit(1)
+    )
+
+
+def place_choices(session: Session, file: ImportFile) -> list[PlaceChoice]:
     """Return the places a file may be from."""
     booker = booker_of(file.form)
-    return booker.places(session, file.org_id, file.form, own_account) if booker else []
+    return booker.places(session, file.org_id, file.form, file.own_hash) if booker else []
+
+
+def _check_place(choices: Sequence[PlaceChoice], file: ImportFile, place: str) -> None:
+    """Refuse a place that a file of this kind is not from, or whose number is another one."""
+    found = next((choice for choice in choices if choice.code == place), None)
+    if found is None:
+        raise refuse("import_place_unknown", "place", place=place)
+    if found.is_other:
+        raise refuse("import_place_other", "place", tail=file.own_tail, place=found.label)
 
 
 def _read_or_enqueue(session: Session, actor: Actor, file: ImportFile, parsed: ParsedFile, on: date) -> None:
@@ -241,7 +278,7 @@ def answer_file(
     reading.drop_rows(session, file)
     file.answers = whole.to_json()
     reading.describe_file(file, parsed)
-    file.place = file.place or _matching_place(session, file, parsed)
+    file.place = file.place or _matching_place(session, file)
     if answers.mapping is not None:
         reading.remember(session, file, answers.mapping, (actor.user_id, actor.name, actor.at))
     record(
@@ -307,12 +344,11 @@ def choose_place(session: Session, *, actor: Actor, file_id: int, place: str, on
 
     Raises:
         Refused: ``import_state``, ``import_running``, ``import_place_unknown``,
-            ``import_rows_booked``.
+            ``import_place_other``, ``import_rows_booked``.
     """
     need(actor, "imports.stage")
     file = load_for(session, actor, file_id, "place")
-    if place not in {choice.code for choice in place_choices(session, file)}:
-        raise refuse("import_place_unknown", "place", place=place)
+    _check_place(place_choices(session, file), file, place)
     booked = count_rows(session, file, "booked")
     if booked and place != file.place:
         raise refuse("import_rows_booked", count=booked)
@@ -358,16 +394,27 @@ def count_rows(session: Session, file: ImportFile, *states: str) -> int:
     )
 
 
+def may_set_aside(actor: Actor, file: ImportFile) -> bool:
+    """Say whether a person may put a file away: the own one, or any for who books files."""
+    return actor.may("imports.book") or (actor.may("imports.stage") and actor.user_id == file.dropped_by)
+
+
 def set_aside(session: Session, *, actor: Actor, file_id: int, reason: str) -> ImportFile:
     """Put a file away of which nothing is booked; the reason stays in the log.
 
+    Args:
+        actor: who dropped the file, or who books files.
+
     Raises:
-        Refused: ``reason_missing``, ``import_state``, ``import_running``, ``import_part_booked``.
+        Refused: ``permission_missing``, ``reason_missing``, ``import_state``,
+            ``import_running``, ``import_part_booked``.
     """
     need(actor, "imports.stage")
     if not reason.strip():
         raise refuse("reason_missing", "reason")
     file = load_for(session, actor, file_id, "cancel")
+    if not may_set_aside(actor, file):
+        raise refuse("permission_missing", permission="imports.book")
     booked = count_rows(session, file, "booked")
     if booked:
         raise refuse("import_part_booked", count=booked)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
-from charity.ledger.lookup import key_of
+from charity.ids import key_of
 from charity.ledger.models import Account, Earmark, Fund, MoneyPlace
 from charity.ledger.naming import BookNames
 from charity.ledger.rules import TAKEN_OVER_SERIES, number_text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -96,30 +97,39 @@ _PAYABLES = ("2201", "2202", "2203", "2204", "2206", "2209", "2301")
 _GUARD_SOURCE = "慈善法 (2023) art. 54; ledger law 5"
 
 
-def install_chart(session: Session) -> None:
-    """Install the 2026 chart, the cash-flow items and the guards; what is there stays."""
-    if session.scalar(select(Account.id).where(Account.chart == CHART).limit(1)) is not None:
-        return
+def declared_accounts() -> list[dict[str, Any]]:
+    """Return the columns of every account of the 2026 chart but its id, chart order."""
     with (ROOT / "ledger" / "data" / "chart_2026.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     parents = {r["code"] for r in rows if r["restricted"] == "split" or r["code"] == "1421"}
-    accounts = {}
-    for row in rows:
-        accounts[row["code"]] = Account(
-            id=new_id(),
-            chart=CHART,
-            code=row["code"],
-            name_zh=row["name_zh"],
-            name_en=row["name_en"],
-            kind=row["type"],
-            normal_side=row["normal_side"],
-            restriction=row["restricted"],
-            statement_line=row["statement_line"],
-            is_postable=row["code"] not in parents,
-            is_money=row["code"][:4] in _MONEY,
-            from_on=CHART_FROM,
-            until_on=None,
-        )
+    return [
+        {
+            "chart": CHART,
+            "code": row["code"],
+            "name_zh": row["name_zh"],
+            "name_en": row["name_en"],
+            "kind": row["type"],
+            "normal_side": row["normal_side"],
+            "restriction": row["restricted"],
+            "statement_line": row["statement_line"],
+            "is_postable": row["code"] not in parents,
+            "is_money": row["code"][:4] in _MONEY,
+            "from_on": CHART_FROM,
+            "until_on": None,
+        }
+        for row in rows
+    ]
+
+
+def install_chart(session: Session) -> None:
+    """Install the 2026 chart, the cash-flow items and the guards; what is there stays.
+
+    The owner's act, done when the database is sealed: the app may only read what its
+    guards go by.
+    """
+    if session.scalar(select(Account.id).where(Account.chart == CHART).limit(1)) is not None:
+        return
+    accounts = {values["code"]: Account(id=new_id(), **values) for values in declared_accounts()}
     session.add_all(accounts.values())
     session.flush()
     _install_items(session)
@@ -142,14 +152,19 @@ def _install_items(session: Session) -> None:
     session.flush()
 
 
-def _install_guards(session: Session, accounts: dict[str, Account]) -> None:
-    """Install what counts as spendable, and which accounts are goods in store."""
+def declared_guards() -> list[tuple[str, str, str]]:
+    """Return (guard, kind of fund, account code) of everything the guards count since the chart began."""
     rules = [("money", "restricted", code) for code in _CASH + _PAYABLES]
     rules += [("money", "general", code) for code in _CASH]
     rules += [("money", "agency", code) for code in ("100191", "100291")]
     rules += [("stock", kind, "1201") for kind in ("restricted", "general")]
     rules += [("stock", "agency", "1801")]
-    for guard, kind, code in rules:
+    return rules
+
+
+def _install_guards(session: Session, accounts: dict[str, Account]) -> None:
+    """Install what counts for the guards."""
+    for guard, kind, code in declared_guards():
         session.add(
             GuardRule(
                 guard=guard,

@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, func, literal, or_, select
+from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import Session
 
-from charity import triggers
 from charity.db import sum_of
 from charity.ledger.attachments import attachment_path
+from charity.ledger.chart_checks import check_catalogue, check_chart, check_triggers
 from charity.ledger.commitments import differing_fields
-from charity.ledger.models import Account, Attachment, Fund, GuardRule, Period, VoucherCounter
+from charity.ledger.findings import LIMIT, Check, Finding, compare
+from charity.ledger.guard_checks import check_guards, check_holds
+from charity.ledger.law_checks import bad_numbers, law_faults, load_laws
+from charity.ledger.master_checks import MASTER_CHECKS
+from charity.ledger.models import Account, Attachment, Fund, Period, VoucherCounter
 from charity.ledger.reading import PostedRecord, each_voucher, read_vouchers
 from charity.ledger.rules import TAKEN_OVER_SERIES
 from charity.ledger.sealed_models import (
     Balance,
     CashFlowTotal,
     DayTotal,
-    FundGuard,
-    FundMonth,
-    Hold,
-    HoldEvent,
-    StockGuard,
     Voucher,
     VoucherAttachment,
     VoucherLine,
@@ -40,40 +38,17 @@ from charity.ledger.sealed_models import (
 from charity.money import format_yuan
 from charity.periods import Month
 
-#: Findings of one check at the most; the first ones name the place.
-LIMIT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it must be.
-
-    Attributes:
-        check: name of the check.
-        where: the row, as people say it.
-        message: what differs, in English.
-    """
-
-    check: str
-    where: str
-    message: str
-
-
-Check = Callable[[Session, int], list[Finding]]
-
-
-def check_triggers(session: Session, org_id: int) -> list[Finding]:
-    """Compare the database's triggers with their text."""
-    return [Finding("triggers", "database", text) for text in triggers.compare(session.connection())]
-
 
 def check_vouchers(session: Session, org_id: int) -> list[Finding]:
     """Derive every voucher again: sums, funds, colour, people, numbers, order and commitments."""
     found: list[Finding] = []
     last: dict[tuple[int, str], tuple[int, date]] = {}
+    laws = load_laws(session, org_id)
     for record in each_voucher(session, org_id):
         where = f"{record.month} {record.number_text}"
-        messages = _check_header(record) + _check_lines(record)
+        if bad := bad_numbers(record):
+            return (found + [Finding("vouchers", where, message) for message in bad])[:LIMIT]
+        messages = _check_header(record) + _check_lines(record) + list(law_faults(record, laws))
         head = record.header
         number, on = last.get((head["month"], head["word"]), (0, date.min))
         if head["number"] != number + 1:
@@ -93,7 +68,8 @@ def _check_header(record: PostedRecord) -> list[str]:
     messages = []
     if [line.line_no for line in record.lines] != list(range(1, head["line_count"] + 1)):
         messages.append(f"has {len(lines)} lines in place of {head['line_count']}")
-    debit, credit = sum(line.debit_fen for line in lines), sum(line.credit_fen for line in lines)
+    own = [line for line in lines if not line.is_retag]
+    debit, credit = sum(line.debit_fen for line in own), sum(line.credit_fen for line in own)
     if not debit == credit == head["total_fen"]:
         sums = f"debit {format_yuan(debit)}, credit {format_yuan(credit)}"
         messages.append(f"does not balance: {sums}, total {format_yuan(head['total_fen'])}")
@@ -113,6 +89,11 @@ def _check_header(record: PostedRecord) -> list[str]:
         messages.append(f"has a line of the wrong sign for a {head['colour']} voucher")
     if not Month.from_code(head["month"]).holds(head["voucher_on"]):
         messages.append(f"is dated {head['voucher_on']}, outside its month")
+    messages += [
+        f"line {line.line_no}: has an amount on both sides, or on none"
+        for line in record.lines
+        if (line.value.debit_fen != 0) == (line.value.credit_fen != 0)
+    ]
     return messages + _check_people(head)
 
 
@@ -123,9 +104,8 @@ def _check_people(head: Any) -> list[str]:
         "cashier": head["cashier_id"],
         "poster": head["poster_id"],
     }
-    messages = [
-        f"maker and {role} are one person" for role, person in people.items() if person == head["maker_id"]
-    ]
+    makers = {head["maker_id"], *(int(maker) for maker in head["makers"].split(",") if maker.isdigit())}
+    messages = [f"maker and {role} are one person" for role, person in people.items() if person in makers]
     if head["cashier_id"] is not None and head["cashier_id"] in (head["reviewer_id"], head["poster_id"]):
         messages.append("the cashier also reviewed or posted it")
     return messages
@@ -146,27 +126,55 @@ def _check_lines(record: PostedRecord) -> list[str]:
     return messages
 
 
+__all__ = [
+    "CHECKS",
+    "LIMIT",
+    "SHARED",
+    "Check",
+    "Finding",
+    "attachment_check",
+    "check_triggers",
+    "run_checks",
+]
+
+#: What makes two lines the same line of a voucher and its corrections, beside the side.
+_LINE_KEY = (
+    "account_id fund_id earmark_id designation_id project_id source_kind source_id source_step money_place_id"
+    " place_id party_id counterparty_org_id activity_class cash_flow_item_id quantity_milli unit"
+    " beneficiary_code net_asset_change dimension1_id dimension2_id"
+).split()
+
+
 def check_corrections(session: Session, org_id: int) -> list[Finding]:
-    """Find vouchers of which their corrections have taken back more than there was."""
+    """Find vouchers of which corrections took back more than there was, or a reversal not all."""
     line, voucher = VoucherLine, Voucher
     target = func.coalesce(voucher.reverses_id, voucher.corrects_id)
     corrected = select(target).where(voucher.org_id == org_id, target.is_not(None))
     of = func.coalesce(target, voucher.id)
+    left = func.sum(line.debit_fen + line.credit_fen)
     rows = session.execute(
-        select(of)
+        select(of, left)
         .join(line, (line.org_id == voucher.org_id) & (line.voucher_id == voucher.id))
         .where(voucher.org_id == org_id, of.in_(corrected), ~line.is_retag)
-        .group_by(of, line.account_id, line.fund_id, line.earmark_id, line.debit_fen != 0)
-        .having(func.sum(line.debit_fen + line.credit_fen) < 0)
-        .limit(LIMIT)
+        .group_by(of, *(getattr(line, name) for name in _LINE_KEY), line.debit_fen != 0)
+        .having(left != 0)
+    ).all()
+    is_reversed = set(
+        session.scalars(
+            select(voucher.reverses_id).where(voucher.org_id == org_id, voucher.reverses_id.is_not(None))
+        )
     )
-    ids = sorted({row[0] for row in rows})
+    over = {key for key, fen in rows if fen < 0}
+    under = {key for key, fen in rows if fen > 0 and key in is_reversed} - over
+    ids = sorted(over | under)[:LIMIT]
     names = {record.header["id"]: record for record in read_vouchers(session, org_id, ids)}
     return [
         Finding(
             "corrections",
             f"{names[key].month} {names[key].number_text}" if key in names else f"voucher {key}",
-            "its corrections take back more than there was",
+            "its corrections take back more than there was"
+            if key in over
+            else "was reversed, and something of it is left",
         )
         for key in ids
     ]
@@ -264,29 +272,7 @@ def check_balances(session: Session, org_id: int) -> list[Finding]:
             f"{accounts.get(key[0], key[0])} {funds.get(key[1], key[1])} {Month.from_code(key[3])} {key[4]}"
         )
 
-    return _compare("balances", fresh, kept, 5, name)
-
-
-def _compare(
-    check: str, fresh: Any, kept: Any, width: int, name: Callable[[tuple[Any, ...]], str]
-) -> list[Finding]:
-    """Return where two sets of rows differ; the first ``width`` columns are the key."""
-    want = {tuple(row[:width]): tuple(row[width:]) for row in fresh}
-    have = {tuple(row[:width]): tuple(row[width:]) for row in kept}
-    found = []
-    for key in sorted(want.keys() | have.keys(), key=str):
-        expected, present = want.get(key), have.get(key)
-        if expected != present and (any(expected or ()) or any(present or ())):
-            shown = _amounts(present), _amounts(expected)
-            found.append(Finding(check, name(key), f"kept {shown[0]}, the lines give {shown[1]}"))
-            if len(found) >= LIMIT:
-                break
-    return found
-
-
-def _amounts(values: tuple[Any, ...] | None) -> str:
-    """Return amounts for a message."""
-    return "nothing" if values is None else " / ".join(format_yuan(int(value)) for value in values)
+    return compare("balances", fresh, kept, 5, name)
 
 
 def check_days(session: Session, org_id: int) -> list[Finding]:
@@ -322,108 +308,9 @@ def check_days(session: Session, org_id: int) -> list[Finding]:
             total.org_id == org_id
         )
     )
-    return _compare("day totals", days, kept_days, 3, lambda key: f"place {key[0]} {key[2]}") + _compare(
+    return compare("day totals", days, kept_days, 3, lambda key: f"place {key[0]} {key[2]}") + compare(
         "cash flow", flows, kept_flows, 3, lambda key: f"{Month.from_code(key[0])} item {key[2]}"
     )
-
-
-def _guarded_lines(guard: str) -> Any:
-    """Return the join condition of lines with what counts for a guard on their day."""
-    return (
-        (GuardRule.guard == guard)
-        & (GuardRule.fund_kind == Fund.kind)
-        & (GuardRule.account_id == VoucherLine.account_id)
-        & (GuardRule.from_on <= VoucherLine.voucher_on)
-        & or_(GuardRule.until_on.is_(None), GuardRule.until_on >= VoucherLine.voucher_on)
-    )
-
-
-def check_guards(session: Session, org_id: int) -> list[Finding]:
-    """Derive what each fund and earmark can spend, now, at month ends, and in goods."""
-    line = VoucherLine
-    net = line.debit_fen - line.credit_fen
-    joined = (
-        select(line.fund_id, line.earmark_id, line.month, sum_of(net))
-        .join(Fund, (Fund.org_id == line.org_id) & (Fund.id == line.fund_id))
-        .join(GuardRule, _guarded_lines("money"))
-        .where(line.org_id == org_id)
-        .group_by(line.fund_id, line.earmark_id, line.month)
-    )
-    moved: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
-    for fund_id, earmark_id, month, fen in session.execute(joined):
-        moved[fund_id, earmark_id][month] = fen
-    held = _held(session, org_id)
-    funds = dict(session.execute(select(Fund.id, Fund.code).where(Fund.org_id == org_id)).all())
-    found = []
-    for guard in session.scalars(select(FundGuard).where(FundGuard.org_id == org_id)):
-        key = (guard.fund_id, guard.earmark_id)
-        expected = sum(moved.get(key, {}).values()) - held.get(key, 0)
-        where = f"fund {funds.get(guard.fund_id, guard.fund_id)} earmark {guard.earmark_id}"
-        if (guard.available_fen, guard.held_fen) != (expected, held.get(key, 0)):
-            kept = f"{format_yuan(guard.available_fen)} / {format_yuan(guard.held_fen)}"
-            lines = f"{format_yuan(expected)} / {format_yuan(held.get(key, 0))}"
-            found.append(Finding("guards", where, f"the guard keeps {kept}, the lines give {lines}"))
-        if guard.available_fen < 0 and guard.incident_id is None:
-            found.append(Finding("guards", where, f"is overdrawn by {format_yuan(-guard.available_fen)}"))
-    missing = {key for key, months in moved.items() if any(months.values())} - {
-        (g.fund_id, g.earmark_id)
-        for g in session.scalars(select(FundGuard).where(FundGuard.org_id == org_id))
-    }
-    found += [
-        Finding("guards", f"fund {funds.get(key[0], key[0])}", "has no guard") for key in sorted(missing)
-    ]
-    return (found + _check_month_ends(session, org_id, moved, funds) + _check_stock(session, org_id))[:LIMIT]
-
-
-def _held(session: Session, org_id: int) -> dict[tuple[int, int], int]:
-    """Return what open holds set aside, by fund and earmark."""
-    ended = select(HoldEvent.hold_id).where(HoldEvent.org_id == org_id, HoldEvent.step_no == 2)
-    rows = session.execute(
-        select(Hold.fund_id, Hold.earmark_id, sum_of(Hold.amount_fen))
-        .join(
-            HoldEvent,
-            (HoldEvent.org_id == Hold.org_id) & (HoldEvent.hold_id == Hold.id) & (HoldEvent.step_no == 1),
-        )
-        .where(Hold.org_id == org_id, Hold.id.not_in(ended))
-        .group_by(Hold.fund_id, Hold.earmark_id)
-    )
-    return {(fund_id, earmark_id): fen for fund_id, earmark_id, fen in rows}
-
-
-def _check_month_ends(
-    session: Session, org_id: int, moved: dict[tuple[int, int], dict[int, int]], funds: dict[int, str]
-) -> list[Finding]:
-    """Derive what could be spent at each month's end."""
-    found = []
-    for row in session.scalars(select(FundMonth).where(FundMonth.org_id == org_id)):
-        months = moved.get((row.fund_id, row.earmark_id), {})
-        expected = sum(fen for month, fen in months.items() if month <= row.month)
-        if row.available_fen != expected:
-            where = f"fund {funds.get(row.fund_id, row.fund_id)} {Month.from_code(row.month)}"
-            kept = format_yuan(row.available_fen)
-            found.append(
-                Finding("month ends", where, f"keeps {kept}, the lines give {format_yuan(expected)}")
-            )
-    return found
-
-
-def _check_stock(session: Session, org_id: int) -> list[Finding]:
-    """Derive the value of goods in store."""
-    line = VoucherLine
-    fresh = session.execute(
-        select(line.fund_id, line.earmark_id, line.account_id, sum_of(line.debit_fen - line.credit_fen))
-        .join(Fund, (Fund.org_id == line.org_id) & (Fund.id == line.fund_id))
-        .join(GuardRule, _guarded_lines("stock"))
-        .where(line.org_id == org_id)
-        .group_by(line.fund_id, line.earmark_id, line.account_id)
-    )
-    stock = StockGuard
-    kept = session.execute(
-        select(stock.fund_id, stock.earmark_id, stock.account_id, stock.value_fen).where(
-            stock.org_id == org_id
-        )
-    )
-    return _compare("stock", fresh, kept, 3, lambda key: f"fund {key[0]} account {key[2]}")
 
 
 def attachment_check(data_dir: Path) -> Check:
@@ -456,8 +343,12 @@ def attachment_check(data_dir: Path) -> Check:
     return check_attachments
 
 
+#: What stands once for all orgs, and also where there is none yet.
+SHARED: Sequence[Check] = (check_catalogue, check_chart)
+
 CHECKS: Sequence[Check] = (
     check_triggers,
+    *SHARED,
     check_vouchers,
     check_corrections,
     check_orphans,
@@ -465,6 +356,8 @@ CHECKS: Sequence[Check] = (
     check_balances,
     check_days,
     check_guards,
+    check_holds,
+    *MASTER_CHECKS,
 )
 
 

@@ -7,7 +7,6 @@ After December a month 13 stays open for the auditors' adjustments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import func, select, update
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor, sum_of
 from charity.errors import N_, Problem, refuse, refuse_if, register
+from charity.ledger.blockers import Blocker, blockers_above
 from charity.ledger.drafting import DraftOrigin, make_draft
 from charity.ledger.models import (
     Account,
@@ -81,19 +81,6 @@ register_acts(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """What keeps a month from being closed, and where its cure is.
-
-    Attributes:
-        problem: the sentence.
-        cure: endpoint of the page that cures it, with its arguments; empty for none.
-    """
-
-    problem: Problem
-    cure: str = ""
-
-
 def close_blockers(session: Session, org_id: int, month: Month, on: date) -> list[Blocker]:
     """Return everything that keeps a month from being closed; empty when it may close.
 
@@ -123,7 +110,7 @@ def close_blockers(session: Session, org_id: int, month: Month, on: date) -> lis
     blockers += [
         Blocker(problem, "ledger.carry_forward") for problem in _check_carried(session, org_id, month)
     ]
-    return blockers
+    return blockers + blockers_above(session, org_id, month)
 
 
 def _earlier_open(session: Session, org_id: int, month: Month) -> Month | None:

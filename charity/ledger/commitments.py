@@ -6,7 +6,8 @@ the salts of a line are the bytes of ``SHAKE-256(line salt)``, 32 for each field
 The line salt is 32 random bytes made at posting and opened to nobody; opening a field
 gives its value and its own salt, from which no other follows.
 The leaf of a line is its place in clear and the commitments in the order of ``FIELDS``.
-The format is part of what is published: it may grow a version, never change.
+The format is part of what is published: it may grow a version, never change. The last
+field ties the line to its voucher and holds what else the header says; it is never opened.
 """
 
 from __future__ import annotations

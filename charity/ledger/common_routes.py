@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor, db, transact
 from charity.errors import Problem, Refused
+from charity.ids import key_of
 from charity.ledger.attachments import keep_paper
-from charity.ledger.lookup import key_of
 from charity.ledger.models import Draft
 from charity.ledger.naming import BookNames, load_names
 from charity.ledger.sealed_models import Voucher

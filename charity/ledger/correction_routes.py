@@ -35,7 +35,8 @@ from charity.ledger.correction_queries import (
     correction_outlook,
     difference_preview,
 )
-from charity.ledger.draft_routes import (
+from charity.ledger.entry_queries import Preview
+from charity.ledger.entry_routes import (
     LOOKS,
     Desk,
     Outlook,
@@ -49,7 +50,7 @@ from charity.ledger.draft_routes import (
 from charity.ledger.forms import VoucherForm, line_data
 from charity.ledger.models import Draft
 from charity.ledger.naming import BookNames, load_names
-from charity.ledger.people import signer_names
+from charity.ledger.people import rule_reviews, signer_names
 from charity.ledger.sheets import Sheet, voucher_sheet
 from charity.web.access import permission_required
 from charity.web.render import Sentence, render, sentence
@@ -133,14 +134,16 @@ def correct(month: str, word: str, number: int) -> ResponseReturnValue:
 
 def _correct_page(case: Case, form: ReverseForm, status: int = 200) -> ResponseReturnValue:
     outlook = case.outlook
-    sheet = voucher_sheet(outlook.record, case.names)
+    rule_id = outlook.record.header["posting_rule_id"]
+    rules = rule_reviews(reading(), case.actor.org_id, [rule_id])
+    sheet = voucher_sheet(outlook.record, case.names, rules.get(rule_id or 0))
     reversal = outlook.reversal
-    problems = [p for p in reversal.problems if p.code != "attachment_missing"] if reversal else []
+    problems = reversal.problems if reversal else ()
     page = CorrectPage(
         number=case.number,
         at=case.at,
         sheet=sheet,
-        people=signer_names(reading(), (signature.user_id for signature in sheet.signatures)),
+        people=signer_names(reading(), sheet.people),
         outlook=outlook,
         refusal=sentence(outlook.refusal) if outlook.refusal else None,
         reversal=Outlook(reversal, tuple(sentence(problem) for problem in problems)),
@@ -199,7 +202,7 @@ def correct_anew(month: str, word: str, number: int) -> ResponseReturnValue:
     case = Case(month, word, number)
     if case.outlook.refusal is not None:
         return _correct_page(case, ReverseForm(formdata=None, data={"on": case.on}), 422)
-    desk = Desk(case.actor, case.on)
+    desk = Desk(case.actor, case.on).correct(case.outlook.reversal)
     lines = [row.value for row in case.outlook.record.lines if not row.value.is_retag]
     form = VoucherForm(formdata=None, data={"voucher_on": case.on, "lines": line_data(lines, desk.choices)})
     papers = case.outlook.record.attachments
@@ -211,6 +214,7 @@ def _anew_values(case: Case) -> dict[str, object]:
     return {
         "stage": "correct",
         "action_url": url_for("ledger.save_anew", **case.at),
+        "preview_url": url_for("ledger.preview_draft", target=case.voucher_id),
         "cancel_url": url_for("ledger.correct", **case.at),
         "target": case.number,
     }
@@ -222,6 +226,7 @@ def save_anew(month: str, word: str, number: int) -> ResponseReturnValue:
     """Prepare the red reversal and the right voucher as one set, and submit both."""
     form, desk = sent_form(me())
     case = Case(month, word, number, form.voucher_on.data)
+    desk.correct(case.outlook.reversal)
     papers, problems = keep_papers(case.actor)
     asked = request.form.get("act", "submit")
     if asked in LOOKS and not problems:
@@ -291,8 +296,7 @@ def save_amounts(month: str, word: str, number: int) -> ResponseReturnValue:
     books = load_books(reading(), case.actor.org_id, case.on)
     names = load_names(reading(), case.actor.org_id, is_english=is_english())
     found, shortfalls = difference_preview(reading(), case.actor.org_id, case.outlook, amounts, books, names)
-    problems = [p for p in found.problems if p.code != "attachment_missing"] if found else []
-    ahead = Outlook(found, tuple(sentence(problem) for problem in problems))
+    ahead = _ahead(found, shortfalls)
     if request.form.get("act") == "preview":
         return _amounts_page(case, form, ahead, shortfalls)
     if shortfalls and not form.reason.data:
@@ -306,6 +310,19 @@ def save_amounts(month: str, word: str, number: int) -> ResponseReturnValue:
         form.add_problems(refused.problems)
         return _amounts_page(case, form, ahead, shortfalls, 422)
     return _prepared(drafts)
+
+
+def _ahead(found: Preview | None, shortfalls: Sequence[Shortfall]) -> Outlook:
+    """Return what a difference would book; a shortfall that is told with its way out is not told twice."""
+    if found is None:
+        return Outlook(None, ())
+    short = () if shortfalls else found.shortages
+    return Outlook(
+        found,
+        tuple(sentence(problem) for problem in found.problems),
+        tuple(sentence(problem) for problem in short),
+        is_short=bool(found.shortages),
+    )
 
 
 def _correct_amounts(

@@ -471,9 +471,8 @@ def cover_incident(session: Session, *, actor: Actor, incident_id: int, note: st
     if guard.available_fen < 0:
         raise refuse(
             "fund_overdrawn",
-            on=actor.at.date(),
-            fund=session.get_one(Fund, (actor.org_id, incident.fund_id)).code,
-            earmark="",
+            fund=session.get_one(Fund, (actor.org_id, incident.fund_id)).name,
+            vouchers=incident.reason,
             short=format_yuan(-guard.available_fen),
             available="0.00",
             needed=format_yuan(-guard.available_fen),

@@ -12,14 +12,16 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.errors import Problem, refuse
+from charity.ids import key_of
 from charity.ledger import states
-from charity.ledger.drafting import draft_value, facts
-from charity.ledger.lookup import key_of
+from charity.ledger.drafting import facts
+from charity.ledger.judging import draft_value
 from charity.ledger.models import (
     Attachment,
     Draft,
 )
 from charity.ledger.naming import BookNames
+from charity.ledger.people import rule_reviews
 from charity.ledger.rules import (
     DraftLine,
 )
@@ -267,12 +269,13 @@ def draft_view(session: Session, actor: Actor, row: Draft, names: BookNames) -> 
             refusals[act] = problems[0]
     lines = draft_value(row).lines
     is_editable = "edit" in acts and row.colour == "blue" and len(lines) <= FORM_LINES
+    rules = rule_reviews(session, row.org_id, [row.posting_rule_id])
     return DraftView(
         row=_row(row, "", actor, names),
         ref=row.ref,
         version=row.version,
         has_money=row.has_money,
-        sheet=draft_sheet(row, names),
+        sheet=draft_sheet(row, names, rules.get(row.posting_rule_id or 0)),
         attachments=attachment_views(session, row.org_id, row.attachments),
         voucher_id=row.voucher_id,
         target_id=row.reverses_id or row.corrects_id,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from functools import partial
 
 from flask import flash, redirect, request, url_for
@@ -13,159 +12,43 @@ from flask_babel import gettext as _
 
 from charity.db import Actor, transact
 from charity.errors import Refused
-from charity.ledger import drafting, queries
+from charity.ids import key_of
+from charity.ledger import drafting
 from charity.ledger.common_routes import (
     ID,
     blueprint,
     draft_or_404,
     keep_papers,
     me,
-    names_of,
     reading,
 )
 from charity.ledger.completion_rules import complete
-from charity.ledger.correction_queries import prior_year_lines
+from charity.ledger.correction_queries import correction_outlook, prior_year_lines
 from charity.ledger.draft_queries import (
-    AttachmentView,
-    attachment_views,
     draft_lines,
     draft_view,
     read_draft,
 )
-from charity.ledger.drafting import DraftOrigin, draft_value, request_hash
-from charity.ledger.entry_queries import EntryChoices, Preview, entry_choices, preview
-from charity.ledger.forms import VoucherForm, compact, line_data
-from charity.ledger.lookup import key_of
+from charity.ledger.drafting import DraftOrigin, request_hash
+from charity.ledger.entry_routes import (
+    LOOKS,
+    Desk,
+    first_day,
+    form_page,
+    look,
+    sent_form,
+    shortages_of,
+    show,
+    typed_draft,
+)
+from charity.ledger.forms import VoucherForm, line_data
+from charity.ledger.judging import draft_value
 from charity.ledger.models import Draft
-from charity.ledger.naming import BookNames, LineView
 from charity.ledger.reading import read_voucher
 from charity.ledger.rules import Books, DraftLine, DraftVoucher
-from charity.periods import Month
 from charity.web.access import permission_required
-from charity.web.context import today
 from charity.web.forms import new_key
-from charity.web.render import Sentence, render, sentence
-
-#: Empty lines added by the button that works without JavaScript.
-MORE_LINES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What an entry would book, as shown.
-
-    Attributes:
-        preview: lines added, sums and funds; None while there is nothing to tell.
-        sentences: what keeps it from being submitted.
-    """
-
-    preview: Preview | None
-    sentences: tuple[Sentence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class VoucherFormPage:
-    """The voucher form.
-
-    Attributes:
-        form: what was typed, kept whatever happens.
-        choices: what the lists offer.
-        papers: source documents attached so far.
-        outlook: what would be booked; None until asked for.
-        action_url: where the form is sent; without the page's address for a correction.
-        cancel_url: the way out.
-        stage: ``new``, ``edit`` or ``correct``; decides heading and buttons.
-        saved: one sentence on what is kept already, and the page of it; may be empty.
-        saved_url: see ``saved``.
-        returned_reason: why the reviewer gave it back.
-        other_lines: what another person has saved meanwhile.
-        open_months: months that take vouchers, in order.
-        has_month13: whether the audit adjustments of a year are open.
-        target: number of the voucher that is corrected; empty otherwise.
-    """
-
-    form: VoucherForm
-    choices: EntryChoices
-    papers: tuple[AttachmentView, ...]
-    outlook: Outlook | None
-    action_url: str
-    cancel_url: str
-    stage: str
-    saved: str
-    saved_url: str
-    returned_reason: str
-    other_lines: tuple[LineView, ...]
-    open_months: tuple[Month, ...]
-    has_month13: bool
-    target: str
-
-
-class Desk:
-    """What handling one request of the voucher form needs at hand."""
-
-    def __init__(self, actor: Actor, on: date) -> None:
-        self.actor = actor
-        self.names: BookNames = names_of(actor)
-        self.choices = entry_choices(reading(), actor.org_id, on, self.names)
-
-    @property
-    def books(self) -> Books:
-        """Return what the codes mean on the voucher's day."""
-        return self.choices.books
-
-    def outlook(self, draft: DraftVoucher | None, *, has_papers: bool = True) -> Outlook:
-        """Return what an entry would book; what is said of papers only where they are at hand."""
-        if draft is None or not draft.lines:
-            return Outlook(None, ())
-        found = preview(reading(), self.actor.org_id, draft, self.books, self.names)
-        problems = [p for p in found.problems if has_papers or p.code != "attachment_missing"]
-        return Outlook(found, tuple(sentence(problem) for problem in problems))
-
-
-def sent_form(actor: Actor) -> tuple[VoucherForm, Desk]:
-    """Return the form as sent, and what its codes mean on its day."""
-    form = VoucherForm(formdata=compact(request.form))
-    desk = Desk(actor, form.voucher_on.data or today())
-    form.offer(desk.choices)
-    return form, desk
-
-
-def form_page(form: VoucherForm, desk: Desk, papers: Sequence[str], **values: object) -> VoucherFormPage:
-    """Return the page of the form with what every showing of it has in common."""
-    form.fill_up()
-    form.offer(desk.choices)
-    months = queries.open_months(reading(), desk.actor.org_id)
-    page = VoucherFormPage(
-        form=form,
-        choices=desk.choices,
-        papers=attachment_views(reading(), desk.actor.org_id, papers),
-        outlook=None,
-        action_url=url_for("ledger.new_draft"),
-        cancel_url=url_for("ledger.drafts"),
-        stage="new",
-        saved="",
-        saved_url="",
-        returned_reason="",
-        other_lines=(),
-        open_months=tuple(months),
-        has_month13=any(month.number == 13 for month in months),
-        target="",
-    )
-    return replace(page, **values)  # type: ignore[arg-type]
-
-
-def show(page: VoucherFormPage, status: int = 200) -> ResponseReturnValue:
-    """Answer with the form."""
-    return render("ledger/draft_form.html", page, status)
-
-
-def first_day(actor: Actor) -> date:
-    """Return the date a new voucher begins with: today, or the last open month's last day."""
-    months = [m for m in queries.open_months(reading(), actor.org_id) if m.number != 13]
-    now = today()
-    if not months or any(month.holds(now) for month in months):
-        return now
-    return min(months[-1].last_on, now)
+from charity.web.render import render
 
 
 @blueprint.get("/drafts/new")
@@ -180,11 +63,14 @@ def new_draft() -> ResponseReturnValue:
         formdata=None,
         data={"voucher_on": desk.books.on, "lines": line_data(lines, desk.choices, has_origin=False)},
     )
-    saved = url = ""
+    values: dict[str, object] = {}
     if after is not None:
-        url = url_for("ledger.draft", draft_id=after.id)
-        saved = _("Submitted for review: %(summary)s.", summary=after.summary)
-    return show(form_page(form, desk, (), saved=saved, saved_url=url))
+        values = {
+            "saved": _("Submitted for review: %(summary)s.", summary=after.summary),
+            "saved_url": url_for("ledger.draft", draft_id=after.id),
+            "shortages": shortages_of(after),
+        }
+    return show(form_page(form, desk, (), **values))
 
 
 def _saved_before(actor: Actor) -> Draft | None:
@@ -250,37 +136,12 @@ def save_new_draft() -> ResponseReturnValue:
     return submit_saved(actor, saved, form, desk, papers, url_for("ledger.new_draft", after=saved))
 
 
-def typed_draft(
-    form: VoucherForm, desk: Desk, papers: Sequence[str], stored: Sequence[DraftLine] = ()
-) -> DraftVoucher | None:
-    """Return what was typed as a voucher; None when something cannot be read."""
-    is_readable = form.validate()
-    draft = form.resolve(desk.choices, stored)
-    return replace(draft, attachments=tuple(papers)) if draft is not None and is_readable else None
-
-
-#: Acts of the form that change nothing: more lines, papers taken off, what would be booked.
-LOOKS = ("add", "drop", "preview")
-
-
-def look(
-    form: VoucherForm, desk: Desk, papers: Sequence[str], asked: str, **values: object
-) -> ResponseReturnValue:
-    """Show the form again without saving it."""
-    if asked != "preview":
-        if asked == "add":
-            form.fill_up(len(form.lines) + MORE_LINES)
-        return show(form_page(form, desk, papers, **values))
-    draft = typed_draft(form, desk, papers)
-    status = 422 if draft is None else 200
-    return show(form_page(form, desk, papers, outlook=desk.outlook(draft), **values), status)
-
-
 def submit_saved(
     actor: Actor, draft_id: int, form: VoucherForm, desk: Desk, papers: Sequence[str], url: str
 ) -> ResponseReturnValue:
     """Submit a draft that has just been saved; what keeps it back is shown in the form."""
     row = draft_or_404(actor, draft_id)
+    desk.change(row)
     if row.state != "draft":
         return redirect(url, 303)  # sent twice: the first sending has submitted it
     try:
@@ -296,6 +157,7 @@ def submit_saved(
             papers,
             stage="edit",
             action_url=url_for("ledger.edit_draft", draft_id=draft_id),
+            preview_url=url_for("ledger.preview_draft", draft=draft_id),
             cancel_url=url_for("ledger.draft", draft_id=draft_id),
             outlook=desk.outlook(draft_value(row)),
             saved=_("What you entered is saved as a draft. It was not submitted."),
@@ -333,6 +195,7 @@ def _edit_values(row: Draft) -> dict[str, object]:
     return {
         "stage": "edit",
         "action_url": url_for("ledger.edit_draft", draft_id=row.id),
+        "preview_url": url_for("ledger.preview_draft", draft=row.id),
         "cancel_url": url_for("ledger.draft", draft_id=row.id),
         "returned_reason": row.returned_reason,
     }
@@ -359,6 +222,7 @@ def save_draft(draft_id: int) -> ResponseReturnValue:
     actor = me()
     row = draft_or_404(actor, draft_id)
     form, desk = sent_form(actor)
+    desk.change(row)
     papers, problems = keep_papers(actor)
     asked = request.form.get("act", "save")
     if asked in LOOKS and not problems:
@@ -422,5 +286,24 @@ def _show_refused(
 def preview_draft() -> ResponseReturnValue:
     """Tell the voucher form, while it is being filled in, what would be booked."""
     form, desk = sent_form(me())
-    draft = typed_draft(form, desk, ()) if form.typed_lines() else None
-    return render("ledger/_preview.html", desk.outlook(draft, has_papers=False))
+    _look_as_asked(desk)
+    dropped = set(request.form.getlist("drop"))
+    papers = [sha256 for sha256 in request.form.getlist("attachments") if sha256 not in dropped]
+    draft = typed_draft(form, desk, papers) if form.typed_lines() else None
+    chosen = request.form.get("chosen_files", "0")
+    return render("ledger/_preview.html", desk.outlook(draft, is_paper_chosen=chosen != "0"))
+
+
+def _look_as_asked(desk: Desk) -> None:
+    """Let the desk know which draft is changed, or which voucher corrected, by the address."""
+    actor = desk.actor
+    if (key := key_of(request.args.get("draft", ""))) is not None:
+        row = reading().get(Draft, (actor.org_id, key))
+        if row is not None:
+            desk.change(row)
+    elif (key := key_of(request.args.get("target", ""))) is not None:
+        try:
+            found = correction_outlook(reading(), actor, key, desk.books.on, desk.names)
+        except Refused:
+            return
+        desk.correct(found.reversal)

@@ -21,19 +21,11 @@ from charity.ids import new_id
 from charity.ledger import states
 from charity.ledger.books import load_books
 from charity.ledger.completion_rules import complete
-from charity.ledger.models import Attachment, Draft, Period
-from charity.ledger.rules import (
-    Books,
-    DraftLine,
-    DraftVoucher,
-    check_attachments,
-    check_draft,
-    check_word,
-    has_money_lines,
-)
+from charity.ledger.judging import check_money, check_submission, draft_value
+from charity.ledger.models import Attachment, Draft, PostingRule
+from charity.ledger.rules import Books, DraftVoucher, check_word, has_money_lines
 from charity.oplog.rules import Change, register_acts
 from charity.oplog.service import record
-from charity.periods import Month
 
 PROBLEMS = register(
     {
@@ -42,7 +34,10 @@ PROBLEMS = register(
         "key_reused": N_(
             "This request was already made with other contents; reload the page and start anew."
         ),
-        "period_not_open": N_("Month %(month)s is not open for vouchers; date it into an open month."),
+        "rule_not_approved": N_(
+            "The rule that made this draft is not approved by two people, or not yet in force on %(on)s; "
+            "have it approved, or let a person review the draft."
+        ),
         "reason_missing": N_("Give a reason; it is kept in the operation log."),
         "attachment_unknown": N_("An attachment of this voucher is not in the store; attach the file again."),
     }
@@ -108,13 +103,12 @@ def make_draft(
 
     Args:
         actor: needs ``ledger.draft``.
-        draft: what was entered.
-        origin: where it comes from.
+        draft, origin: what was entered, and where it comes from.
         books: codes on the voucher's day, when the caller has them.
 
     Raises:
         Refused: ``permission_missing``, ``key_reused``, ``word_derived``, ``attachment_unknown``
-            and, for a rule's draft, every problem of :func:`submit_drafts`.
+            and, for a rule's draft, ``rule_not_approved`` and every problem of :func:`submit_drafts`.
     """
     refuse_if(_check_permission(actor, "ledger.draft"))
     given = origin or DraftOrigin()
@@ -128,7 +122,7 @@ def make_draft(
     codes = books if books is not None and books.on == draft.voucher_on else None
     codes = codes or load_books(session, actor.org_id, draft.voucher_on)
     whole = complete(draft, codes)
-    refuse_if(_check_known_accounts(whole, given, codes))
+    refuse_if(check_known(whole, codes, given.word))
     refuse_if(_check_stored(session, actor.org_id, draft.attachments))
     row = Draft(
         org_id=actor.org_id,
@@ -136,6 +130,7 @@ def make_draft(
         idempotency_key=key,
         request_sha256=sha256,
         maker_id=actor.user_id,
+        makers=[actor.user_id],
         made_at=actor.at,
         posting_rule_id=given.posting_rule_id,
         batch_id=given.batch_id,
@@ -146,7 +141,7 @@ def make_draft(
     )
     _fill(row, whole, codes)
     if given.posting_rule_id is not None:
-        refuse_if(_check_sound(session, whole, codes, actor.org_id))
+        refuse_if(_check_rule(session, row) + check_submission(session, actor.org_id, whole, codes))
         row.state = "reviewed"
     session.add(row)
     session.flush()
@@ -155,14 +150,18 @@ def make_draft(
     return row
 
 
-def _check_known_accounts(draft: DraftVoucher, origin: DraftOrigin, books: Books) -> list[Problem]:
-    """Return unknown accounts (which no later step could even show) and a wrong word."""
+def check_known(draft: DraftVoucher, books: Books, word: str = "") -> list[Problem]:
+    """Return unknown accounts (which no later step could even show) and a wrong word.
+
+    Args:
+        word: given by a file; empty when none is.
+    """
     problems = [
         Problem("account_unknown", {"line": n, "account": line.account, "on": books.on}, f"lines-{n - 1}")
         for n, line in enumerate(draft.lines, start=1)
         if line.account not in books.accounts
     ]
-    return problems or check_word(origin.word, draft.lines, books)
+    return problems or check_word(word, draft.lines, books)
 
 
 def _fill(row: Draft, draft: DraftVoucher, books: Books) -> None:
@@ -177,21 +176,6 @@ def _fill(row: Draft, draft: DraftVoucher, books: Books) -> None:
     row.reverses_id, row.corrects_id = draft.reverses_id, draft.corrects_id
 
 
-def draft_value(row: Draft) -> DraftVoucher:
-    """Return a stored draft as the value the rules judge."""
-    return DraftVoucher(
-        voucher_on=row.voucher_on,
-        month=Month.from_code(row.month),
-        summary=row.summary,
-        lines=tuple(DraftLine.from_json(line) for line in row.lines),
-        kind=row.kind,
-        colour=row.colour,
-        reverses_id=row.reverses_id,
-        corrects_id=row.corrects_id,
-        attachments=tuple(row.attachments),
-    )
-
-
 def facts(row: Draft) -> states.DraftFacts:
     """Return what the table of states needs to know of a draft."""
     return states.DraftFacts(
@@ -199,6 +183,7 @@ def facts(row: Draft) -> states.DraftFacts:
         row.has_money,
         row.posting_rule_id is not None,
         row.maker_id,
+        frozenset(row.makers),
         row.reviewer_id,
         row.cashier_id,
     )
@@ -219,13 +204,11 @@ def _check_stored(session: Session, org_id: int, attachments: Sequence[str]) -> 
     return [] if set(found) == set(attachments) else [Problem("attachment_unknown", where="attachments")]
 
 
-def _check_sound(session: Session, draft: DraftVoucher, books: Books, org_id: int) -> list[Problem]:
-    """Return what keeps a draft from being submitted."""
-    problems = check_draft(draft, books) + check_attachments(draft)
-    period = session.get(Period, (org_id, draft.month.code))
-    if period is None or not period.is_open:
-        problems.append(Problem("period_not_open", {"month": draft.month}, "voucher_on"))
-    return problems
+def _check_rule(session: Session, row: Draft) -> list[Problem]:
+    """Return whether a draft's rule may not stand in for a reviewer (财会〔2024〕11号 art. 17)."""
+    rule = session.get(PostingRule, (row.org_id, row.posting_rule_id))
+    is_approved = rule is not None and rule.approved_at is not None and rule.from_on <= row.voucher_on
+    return [] if is_approved else [Problem("rule_not_approved", {"on": row.voucher_on})]
 
 
 def load_draft(session: Session, org_id: int, draft_id: int) -> Draft:
@@ -275,11 +258,13 @@ def edit_draft(session: Session, *, actor: Actor, draft_id: int, version: int, d
         draft, kind=row.kind, colour=row.colour, reverses_id=row.reverses_id, corrects_id=row.corrects_id
     )
     whole = complete(kept, books)
-    refuse_if(_check_known_accounts(whole, DraftOrigin(), books))
+    refuse_if(check_known(whole, books))
     refuse_if(_check_stored(session, actor.org_id, draft.attachments))
     before = row.voucher_on
     _fill(row, whole, books)
     row.maker_id, row.made_at = actor.user_id, actor.at
+    # Whoever wrote it before stays a maker of it: his roles may be changed meanwhile.
+    row.makers = [*(maker for maker in row.makers if maker != actor.user_id), actor.user_id]
     row.version += 1
     session.flush()
     record(
@@ -296,6 +281,8 @@ def edit_draft(session: Session, *, actor: Actor, draft_id: int, version: int, d
 def submit_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int]) -> list[Draft]:
     """Hand drafts to review; each must be sound and lie in an open month.
 
+    Whether the money is there is asked at the review: a draft may wait for it.
+
     Raises:
         Refused: every problem of the first unsound draft; none is submitted then.
     """
@@ -304,7 +291,7 @@ def submit_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int]) -
         refuse_if(states.check_step("submit", facts(row), actor.user_id, actor.permissions))
         draft = draft_value(row)
         books = load_books(session, actor.org_id, draft.voucher_on)
-        refuse_if(_check_sound(session, draft, books, actor.org_id))
+        refuse_if(check_submission(session, actor.org_id, draft, books))
         row.state, row.returned_reason = "submitted", ""
         row.version += 1
     session.flush()
@@ -323,14 +310,18 @@ def recall_draft(session: Session, *, actor: Actor, draft_id: int) -> Draft:
 
 
 def review_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int]) -> list[Draft]:
-    """Approve drafts (稽核); the reviewer is never the maker.
+    """Approve drafts (稽核); the reviewer is never the maker, and the money is there.
 
     Raises:
-        Refused: the problems of the first draft that cannot be reviewed; none is then.
+        Refused: the problems of the first draft that cannot be reviewed, or every draft
+            whose fund could not pay it now (``fund_overdrawn``, ``fund_overdrawn_later``,
+            ``fund_frozen``); none is reviewed then.
     """
     rows = load_drafts(session, actor.org_id, draft_ids)
     for row in rows:
         refuse_if(states.check_step("review", facts(row), actor.user_id, actor.permissions))
+    refuse_if(check_money(session, actor.org_id, rows))
+    for row in rows:
         row.state, row.reviewer_id, row.reviewed_at = "reviewed", actor.user_id, actor.at
         row.version += 1
     session.flush()
@@ -339,14 +330,16 @@ def review_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int]) -
 
 
 def sign_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int]) -> list[Draft]:
-    """Sign money vouchers as cashier (出纳签字), many at once.
+    """Sign money vouchers as cashier (出纳签字), many at once, while the money is there.
 
     Raises:
-        Refused: the problems of the first draft that cannot be signed; none is then.
+        Refused: as :func:`review_drafts`; none is signed then.
     """
     rows = load_drafts(session, actor.org_id, draft_ids)
     for row in rows:
         refuse_if(states.check_step("sign", facts(row), actor.user_id, actor.permissions))
+    refuse_if(check_money(session, actor.org_id, rows))
+    for row in rows:
         row.state, row.cashier_id, row.signed_at = "signed", actor.user_id, actor.at
         row.version += 1
     session.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -13,18 +13,17 @@ from sqlalchemy.orm import Session
 from charity.errors import Problem
 from charity.ledger.books import load_books
 from charity.ledger.completion_rules import complete
+from charity.ledger.judging import check_submission, check_value_money
 from charity.ledger.models import DimensionKind, DimensionValue, Earmark, Fund, MoneyPlace
 from charity.ledger.naming import BookNames, LineView
 from charity.ledger.rules import (
     Books,
     DraftVoucher,
-    check_attachments,
-    check_draft,
     derive_word,
     guarded_deltas,
     has_money_lines,
 )
-from charity.ledger.sealed_models import FundGuard
+from charity.ledger.sealed_models import FundGuard, Hold
 from charity.names import search_text
 
 
@@ -169,6 +168,7 @@ class Preview:
         word: 记, or the derived 收/付/转.
         needs_cashier: whether the cashier has to sign.
         problems: what keeps it from being submitted; their ``where`` names the line.
+        shortages: the overdrafts it would make now; it may be submitted, but not reviewed.
     """
 
     draft: DraftVoucher
@@ -179,6 +179,7 @@ class Preview:
     word: str
     needs_cashier: bool
     problems: tuple[Problem, ...]
+    shortages: tuple[Problem, ...]
 
     @property
     def difference_fen(self) -> int:
@@ -186,20 +187,34 @@ class Preview:
         return self.debit_fen - self.credit_fen
 
 
-def preview(session: Session, org_id: int, draft: DraftVoucher, books: Books, names: BookNames) -> Preview:
-    """Return what would be booked from an entry.
+def preview(
+    session: Session,
+    org_id: int,
+    draft: DraftVoucher,
+    books: Books,
+    names: BookNames,
+    *,
+    beside: Sequence[DraftVoucher] = (),
+    hold_id: int | None = None,
+) -> Preview:
+    """Return what would be booked from an entry, judged as submitting judges it.
 
     Args:
         draft: as entered, codes resolved; it may be unsound.
         books: the codes on the voucher's day.
+        beside: completed vouchers posted in front of it, as the red one of a correction.
+        hold_id: hold it pays.
     """
     known = [line for line in draft.lines if line.account in books.accounts and line.fund in books.funds]
     whole = complete(replace(draft, lines=tuple(known)), books)
-    problems = [*check_draft(complete(draft, books), books), *check_attachments(draft)]
+    problems = check_submission(session, org_id, complete(draft, books), books)
     own = [line for line in whole.lines if not line.is_retag]
     retags = [line for line in whole.lines if line.is_retag]
-    deltas = guarded_deltas(whole.lines, books)
+    everything = [line for voucher in (*beside, whole) for line in voucher.lines]
+    deltas = guarded_deltas(everything, books)
     before = available(session, org_id)
+    for key, fen in held_by(session, org_id, [hold_id]).items():
+        deltas[key] = deltas.get(key, 0) + fen
     totals: dict[tuple[str, str], list[int]] = {}
     for line in own:
         sums = totals.setdefault((line.fund, line.earmark), [0, 0])
@@ -219,7 +234,24 @@ def preview(session: Session, org_id: int, draft: DraftVoucher, books: Books, na
         word=derive_word(whole.lines, books) if own else "",
         needs_cashier=bool(own) and has_money_lines(whole.lines, books),
         problems=tuple(problems),
+        shortages=tuple(check_value_money(session, org_id, whole, books, beside, hold_id)),
     )
+
+
+def held_by(session: Session, org_id: int, hold_ids: Sequence[int | None]) -> dict[tuple[str, str], int]:
+    """Return (fund, earmark) → what these holds have set aside, in fen; None is passed over."""
+    wanted = [hold_id for hold_id in hold_ids if hold_id is not None]
+    result: dict[tuple[str, str], int] = defaultdict(int)
+    for start in range(0, len(wanted), 500):
+        rows = session.execute(
+            select(Fund.code, Earmark.code, Hold.amount_fen)
+            .join(Fund, (Fund.org_id == Hold.org_id) & (Fund.id == Hold.fund_id))
+            .join(Earmark, (Earmark.org_id == Hold.org_id) & (Earmark.id == Hold.earmark_id))
+            .where(Hold.org_id == org_id, Hold.id.in_(wanted[start : start + 500]))
+        )
+        for fund, earmark, fen in rows:
+            result[fund, earmark] += fen
+    return result
 
 
 def available(session: Session, org_id: int) -> dict[tuple[str, str], int]:

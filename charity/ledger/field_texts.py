@@ -6,15 +6,36 @@ same bytes for as long as the books stand.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from charity.ledger.rules import DraftLine
 
+#: Columns of a header that no other committed text holds; month, word and number stand in
+#: the leaf, and the number is given after the lines are written.
+_REST = ("total_fen", "posting_rule_id", "batch_id", "idempotency_key", "request_sha256", "summary")
 
-def header_values(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the committed texts of links, signers and kind of a header.
+
+class HeaderTexts(NamedTuple):
+    """The committed texts of a header, the same for each of its lines.
+
+    Attributes:
+        links: what it reverses, corrects and belongs to.
+        signers: who made, changed, reviewed, signed and posted it, and when.
+        kind: kind and colour.
+        rest: what else the header says; stands in the field that is never opened.
+    """
+
+    links: str
+    signers: str
+    kind: str
+    rest: str
+
+
+def header_values(row: Mapping[str, Any]) -> HeaderTexts:
+    """Return the committed texts of a header.
 
     Args:
         row: columns of ``ledger_voucher``; instants as stored.
@@ -24,14 +45,17 @@ def header_values(row: Mapping[str, Any]) -> tuple[str, str, str]:
     times = (row["made_at"], row["reviewed_at"], row["signed_at"], row["posted_at"])
     signers = "|".join(str(person) for person in people)
     signers += "|" + "|".join(time.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if time else "" for time in times)
-    return links, signers, f"{row['kind']}/{row['colour']}"
+    signers += f"|{row['makers']}"
+    rest = [row[name] for name in _REST]
+    kind = f"{row['kind']}/{row['colour']}"
+    return HeaderTexts(links, signers, kind, json.dumps(rest, ensure_ascii=False, separators=(",", ":")))
 
 
 def line_values(
     line: DraftLine,
     on: date,
     party: str,
-    header: tuple[str, str, str],
+    header: HeaderTexts,
     attachments: str,
     place: str,
 ) -> list[str]:
@@ -42,16 +66,16 @@ def line_values(
         party: public number of the party.
         header: from :func:`header_values`.
         attachments: hashes at posting, joined with commas.
-        place: inner id of the voucher and line k of n; it is never opened.
+        place: inner id of the voucher and line k of n; with the rest of the header it is
+            never opened.
     """
-    links, signers, kind = header
     side, fen = ("debit", line.debit_fen) if line.debit_fen else ("credit", line.credit_fen)
     source = f"{line.source_kind}/{line.source_id or ''}/{line.source_step or ''}" if line.source_kind else ""
     quantity = "" if line.quantity_milli is None else f"{line.quantity_milli} {line.unit}"
     dimensions = f"{line.dimension1}|{line.dimension2}" if line.dimension1 or line.dimension2 else ""
     return [
         on.isoformat(),
-        kind,
+        header.kind,
         line.summary,
         line.account,
         f"{side}:{fen}",
@@ -71,8 +95,8 @@ def line_values(
         line.beneficiary_code,
         dimensions,
         line.net_asset_change,
-        links,
-        signers,
+        header.links,
+        header.signers,
         attachments,
-        place,
+        f"{place} {header.rest}",
     ]

@@ -88,7 +88,10 @@ class LineForm(BaseForm):
 
     #: Place of the line in the stored draft, so that what the form does not show is kept.
     origin = IntegerField("", [Optional()], widget=HiddenInput())
-    summary = LineField(lazy_gettext("Summary"), [Optional()], limit=200)
+    #: Browsers cut a pasted text at ``maxlength`` without a word; a longer one is told instead.
+    summary = LineField(
+        lazy_gettext("Summary"), [Optional()], limit=200, render_kw={"maxlength": False, "data-limit": 200}
+    )
     account = StringField(lazy_gettext("Account"), [Optional()])
     fund = SelectField(lazy_gettext("Fund / earmark"), [Optional()], validate_choice=False)
     money_place = SelectField(lazy_gettext("Place of money"), [Optional()], validate_choice=False)
@@ -227,11 +230,21 @@ def _place(problem: Problem) -> tuple[int | None, str]:
 
 def _offer_lists(form: LineForm, choices: EntryChoices) -> None:
     """Fill the lists of one line."""
-    _offer(form.fund, choices.purses, has_empty=False)
+    # The code stands in front, so that typing it finds the fund.
+    purses = [Choice(c.code, f"{c.code.rpartition('/')[2]} {c.name}") for c in choices.purses]
+    _offer(form.fund, purses, has_empty=False)
     _offer(form.money_place, choices.places, empty=lazy_gettext("by itself"))
     _offer(form.activity_class, [Choice(c, t) for c, t in ACTIVITY_CLASS_LABELS.items()], is_id=True)
     changes = [Choice(code, label) for code, label in NET_ASSET_CHANGE_LABELS.items()]
     _offer(form.net_asset_change, changes, is_id=True)
+    for field, offered in (
+        (form.project, choices.projects),
+        (form.cash_flow, choices.cash_flow_items),
+        (form.designation, choices.designations),
+    ):
+        names = _names(offered)
+        if not field.raw_data and list(names.values()).count(names.get(field.data or "", "")) == 1:
+            field.data = names[field.data]  # a stored code is shown by its name, as a person types it
     for slot in (1, 2):
         form[f"dimension{slot}"].label.text = choices.dimension_kinds.get(slot, "")
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
-from charity.ledger.lookup import key_of
+from charity.ids import key_of
 from charity.ledger.models import Account, Earmark, Fund
 from charity.ledger.naming import BookNames
 from charity.ledger.sealed_models import Balance, FundGuard, Hold, HoldEvent, Incident, IncidentCover

@@ -126,13 +126,3 @@ def _ambiguous(text: str, candidates: Iterable[str]) -> Exception:
     shown = list(candidates)
     more = " …" if len(shown) > _SHOWN else ""
     return refuse("entry_ambiguous", text=text[:40], candidates="；".join(shown[:_SHOWN]) + more)
-
-
-def key_of(text: str) -> int | None:
-    """Return the inner id, or other 63-bit number, that an address part stands for.
-
-    None when it stands for none: what is no number, and what no database integer holds.
-    """
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        return None
-    return int(text) if int(text) < 2**63 else None

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from charity.db import APPEND_ONLY, Base
+from charity.db import APPEND_ONLY, OWNER_ONLY, Base, whole_numbers
 from charity.ids import new_id
 
 
@@ -364,7 +364,8 @@ class PostingRule(Base):
     __table_args__ = (
         UniqueConstraint("org_id", "code", "version"),
         CheckConstraint("second_approver_id IS NULL OR second_approver_id <> first_approver_id", name="two"),
-        CheckConstraint("first_approver_id IS NULL OR first_approver_id <> author_id", name="author"),
+        CheckConstraint("author_id <> first_approver_id AND author_id <> second_approver_id", name="author"),
+        CheckConstraint("(approved_at IS NULL) = (second_approver_id IS NULL)", name="approved"),
     )
 
     org_id: Mapped[int] = mapped_column(ForeignKey("places_org.id"), primary_key=True, autoincrement=False)
@@ -391,6 +392,7 @@ class Draft(Base):
     __tablename__ = "ledger_draft"
     __table_args__ = (
         UniqueConstraint("org_id", "idempotency_key"),
+        whole_numbers("total_fen"),
         Index("ix_ledger_draft_state", "org_id", "state", "voucher_on", "id"),
         Index("ix_ledger_draft_month", "org_id", "month", "state"),
         Index("ix_ledger_draft_batch", "org_id", "batch_id"),
@@ -415,7 +417,7 @@ class Draft(Base):
     attachments: Mapped[list[str]] = mapped_column(JSON, default=list)
     #: Whether the cashier has to sign: it has money lines.
     has_money: Mapped[bool] = mapped_column(Boolean, default=False)
-    #: Sum of debits, in fen.
+    #: Sum of debits in fen, re-tags left out.
     total_fen: Mapped[int] = mapped_column(default=0)
     #: Voucher it reverses in full, or corrects in part.
     reverses_id: Mapped[int | None]
@@ -435,8 +437,10 @@ class Draft(Base):
     hold_id: Mapped[int | None]
     #: Incident declared with it (a correction of fact that general money cannot bear).
     incident_reason: Mapped[str] = mapped_column(Text, default="")
-    #: Who did which step, and when.
+    #: Who did which step, and when; the maker is whoever wrote it last.
     maker_id: Mapped[int]
+    #: Everybody who wrote or changed it, in the order of their last change; the maker last.
+    makers: Mapped[list[int]] = mapped_column(JSON, default=list)
     made_at: Mapped[datetime]
     reviewer_id: Mapped[int | None]
     reviewed_at: Mapped[datetime | None]
@@ -478,6 +482,7 @@ class BalanceAssertion(Base):
             ["org_id", "money_place_id"], ["ledger_money_place.org_id", "ledger_money_place.id"]
         ),
         UniqueConstraint("org_id", "money_place_id", "on", "source"),
+        whole_numbers("balance_fen"),
     )
 
     org_id: Mapped[int] = mapped_column(ForeignKey("places_org.id"), primary_key=True, autoincrement=False)
@@ -494,3 +499,5 @@ class BalanceAssertion(Base):
 
 
 APPEND_ONLY.update({"ledger_attachment", "ledger_balance_assertion"})
+# Shared by all orgs, so they carry no trigger: nobody but the owner writes them.
+OWNER_ONLY.update({"ledger_account", "ledger_cash_flow_item", "ledger_guard_rule"})

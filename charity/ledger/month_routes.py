@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from charity.db import transact
 from charity.errors import N_, Refused
 from charity.ledger import closing, setup
-from charity.ledger.closing import Blocker, close_blockers, close_month, make_closing_draft
+from charity.ledger.blockers import Blocker
+from charity.ledger.closing import close_blockers, close_month, make_closing_draft
 from charity.ledger.common_routes import act, blueprint, me, month_or_404, names_of, reading
 from charity.ledger.month_forms import AuditForm, FirstMonthForm, StatementForm
 from charity.ledger.month_queries import (
@@ -196,6 +197,9 @@ class ClosePage:
 
 def _cure(blocker: Blocker, month: Month) -> BlockerShown:
     """Return a blocker with its link."""
+    if blocker.label:
+        url = url_for(blocker.cure, **dict(blocker.values))
+        return BlockerShown(sentence(blocker.problem), url, _(blocker.label))
     endpoint, label = CURES.get(blocker.problem.code) or CURES.get(blocker.cure, ("", ""))
     values: dict[str, Any] = {}
     if endpoint in ("ledger.drafts", "ledger.balances", "ledger.carry_forward", "ledger.trial_balance"):

@@ -45,15 +45,6 @@ NET_ASSET_CHANGE_LABELS: Mapping[str, str] = {
     "prior_year_close": N_("prior-year adjustment closed"),
     "management_share": N_("management share by agreement"),
 }
-#: State of a draft → what it is called.
-STATE_LABELS: Mapping[str, str] = {
-    "draft": N_("being prepared"),
-    "submitted": N_("waits for review"),
-    "reviewed": N_("reviewed"),
-    "signed": N_("signed by the cashier"),
-    "posted": N_("posted"),
-    "discarded": N_("discarded"),
-}
 #: Kind of a voucher → what it is called.
 KIND_LABELS: Mapping[str, str] = {
     "normal": N_("ordinary voucher"),

@@ -17,9 +17,10 @@ from charity.db import Actor
 from charity.errors import Problem
 from charity.ledger import states
 from charity.ledger.books import load_books
-from charity.ledger.drafting import draft_value, facts
-from charity.ledger.entry_queries import available
-from charity.ledger.models import Draft, Earmark, Fund, VoucherCounter
+from charity.ledger.drafting import facts
+from charity.ledger.entry_queries import available, held_by
+from charity.ledger.judging import check_month, draft_value
+from charity.ledger.models import Draft, VoucherCounter
 from charity.ledger.naming import BookNames
 from charity.ledger.rules import (
     Books,
@@ -28,8 +29,9 @@ from charity.ledger.rules import (
     check_draft,
     derive_word,
     guarded_deltas,
+    takes_restricted,
 )
-from charity.ledger.sealed_models import Hold, Voucher
+from charity.ledger.sealed_models import Voucher
 from charity.ledger.spending import check_spending
 from charity.periods import Month
 
@@ -67,7 +69,7 @@ class PostingOutlook:
         numbers: per month and word, in order.
         funds: what could be spent before and after.
         problems: draft → what keeps it back; empty when all may be posted.
-        shortage: the first overdraft that posting them in order would make.
+        shortages: every fund that posting them in order would overdraw.
     """
 
     count: int
@@ -75,17 +77,22 @@ class PostingOutlook:
     numbers: tuple[NumberRange, ...]
     funds: tuple[FundChange, ...]
     problems: Mapping[int, Problem]
-    shortage: Problem | None
+    shortages: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One draft that may be posted, with what follows from it."""
+    """One draft that may be posted, with what follows from it.
+
+    Attributes:
+        takes: whether it stands behind the others of its set, see ``rules.takes_restricted``.
+    """
 
     row: Draft
     draft: DraftVoucher
     word: str
     deltas: Mapping[tuple[str, str], int]
+    takes: bool
 
 
 def posting_outlook(
@@ -117,7 +124,9 @@ def posting_outlook(
             problems[row.id] = found[0]
         else:
             word = derive_word(draft.lines, codes)
-            judged.append(_Judged(row, draft, word, guarded_deltas(draft.lines, codes)))
+            deltas = guarded_deltas(draft.lines, codes)
+            takes = row.set_id is not None and takes_restricted(deltas, codes)
+            judged.append(_Judged(row, draft, word, deltas, takes))
     counters = _counters(session, actor.org_id)
     problems |= _check_counters(session, actor.org_id, judged, counters)
     judged = [item for item in judged if item.row.id not in problems]
@@ -127,7 +136,7 @@ def posting_outlook(
         numbers=tuple(_numbers(judged, counters)),
         funds=tuple(_funds(session, actor.org_id, judged, names)),
         problems=problems,
-        shortage=_shortage(session, actor.org_id, judged),
+        shortages=tuple(_shortages(session, actor.org_id, judged)),
     )
 
 
@@ -159,7 +168,8 @@ def _check_counters(
         key = (item.row.month, item.word)
         if key not in counters:
             month = Month.from_code(item.row.month)
-            problems[item.row.id] = Problem("period_not_open", {"month": month}, "voucher_on")
+            found = check_month(session, org_id, month)
+            problems[item.row.id] = found[0] if found else Problem("period_not_open", {"month": month})
             continue
         if key not in last_days:
             last_days[key] = session.scalar(
@@ -194,7 +204,7 @@ def _funds(
     for item in judged:
         for key, fen in item.deltas.items():
             changes[key] += fen
-    held = _held(session, org_id, [item.row.hold_id for item in judged])
+    held = held_by(session, org_id, [item.row.hold_id for item in judged])
     for (fund, earmark), change in sorted(changes.items()):
         now = before.get((fund, earmark), 0)
         # A voucher that pays a hold gives the hold back and takes its own amount.
@@ -202,24 +212,8 @@ def _funds(
         yield FundChange(fund, names.purse(fund, earmark), now, moved, now + moved)
 
 
-def _held(session: Session, org_id: int, hold_ids: Sequence[int | None]) -> dict[tuple[str, str], int]:
-    """Return (fund, earmark) → what the holds paid by these vouchers had set aside, in fen."""
-    wanted = [hold_id for hold_id in hold_ids if hold_id is not None]
-    result: dict[tuple[str, str], int] = defaultdict(int)
-    for start in range(0, len(wanted), 500):
-        rows = session.execute(
-            select(Fund.code, Earmark.code, Hold.amount_fen)
-            .join(Fund, (Fund.org_id == Hold.org_id) & (Fund.id == Hold.fund_id))
-            .join(Earmark, (Earmark.org_id == Hold.org_id) & (Earmark.id == Hold.earmark_id))
-            .where(Hold.org_id == org_id, Hold.id.in_(wanted[start : start + 500]))
-        )
-        for fund, earmark, fen in rows:
-            result[fund, earmark] += fen
-    return result
-
-
-def _shortage(session: Session, org_id: int, judged: Sequence[_Judged]) -> Problem | None:
-    """Return the first overdraft; a correction of fact that declares an incident may make one."""
-    items = [(item.draft, item.deltas, item.row.hold_id) for item in judged if not item.row.incident_reason]
-    problems = check_spending(session, org_id, items)
-    return problems[0] if problems else None
+def _shortages(session: Session, org_id: int, judged: Sequence[_Judged]) -> list[Problem]:
+    """Return the overdrafts; a correction of fact that declares an incident may make one."""
+    order = sorted(judged, key=lambda item: (item.row.month, item.row.voucher_on, item.takes))
+    items = [(item.draft, item.deltas, item.row.hold_id) for item in order if not item.row.incident_reason]
+    return check_spending(session, org_id, items)

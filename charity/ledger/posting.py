@@ -25,9 +25,11 @@ from charity.ledger import states
 from charity.ledger.books import load_books
 from charity.ledger.commitments import SALT_BYTES, commit_line
 from charity.ledger.corrections import check_targets
-from charity.ledger.drafting import draft_value, facts, load_drafts
+from charity.ledger.drafting import facts, load_drafts
 from charity.ledger.field_texts import header_values, line_values
+from charity.ledger.judging import check_month, draft_value
 from charity.ledger.models import Draft, Party, VoucherCounter
+from charity.ledger.objections import objections
 from charity.ledger.refusals import refused_by_database
 from charity.ledger.rules import (
     Books,
@@ -37,6 +39,7 @@ from charity.ledger.rules import (
     derive_word,
     guarded_deltas,
     number_text,
+    takes_restricted,
 )
 from charity.ledger.sealed_models import (
     FundGuard,
@@ -115,7 +118,7 @@ def post_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int], on:
 
     Raises:
         Refused: what keeps the first draft from being posted, e.g. ``fund_overdrawn``,
-            ``period_not_open``, ``date_before_last``, ``cashier_missing``.
+            ``period_closed``, ``date_before_last``, ``cashier_missing``.
     """
     if len(draft_ids) > BATCH_LIMIT:
         raise ValueError(f"at most {BATCH_LIMIT} drafts are posted at once")
@@ -183,7 +186,8 @@ def _prepare(session: Session, actor: Actor, rows: Sequence[Draft], on: date) ->
             )
         )
     result.sort(key=_posting_order)
-    refuse_if(check_targets(session, actor.org_id, [item.draft for item in result]))
+    drafts = [item.draft for item in result]
+    refuse_if(check_targets(session, actor.org_id, drafts) or objections(session, actor.org_id, drafts))
     _declare_incidents(session, actor, result)
     refuse_if(
         check_spending(session, actor.org_id, [(p.draft, p.deltas or {}, p.row.hold_id) for p in result])
@@ -193,14 +197,8 @@ def _prepare(session: Session, actor: Actor, rows: Sequence[Draft], on: date) ->
 
 def _posting_order(item: _Prepared) -> tuple[int, date, int]:
     """Order by month and date; inside a set, what brings money to a fund comes first."""
-    takes = 0
-    if item.row.set_id is not None and item.deltas:
-        takes = (
-            1
-            if any(item.books.funds[f].kind != "general" and d < 0 for (f, _), d in item.deltas.items())
-            else 0
-        )
-    return item.draft.month.code, item.draft.voucher_on, takes
+    takes = item.row.set_id is not None and takes_restricted(item.deltas or {}, item.books)
+    return item.draft.month.code, item.draft.voucher_on, int(takes)
 
 
 def _check_sets(session: Session, org_id: int, rows: Sequence[Draft]) -> list[Problem]:
@@ -311,6 +309,7 @@ def _number(session: Session, org_id: int, items: Sequence[_Prepared]) -> None:
             .execution_options(synchronize_session=False)
         ).scalar_one_or_none()
         if last is None:
+            refuse_if(check_month(session, org_id, group[0].draft.month))
             raise refuse("period_not_open", "voucher_on", month=group[0].draft.month)
         _check_dates(session, org_id, month, word, last - len(group), group[0])
         for number, item in enumerate(group, start=last - len(group) + 1):
@@ -441,6 +440,7 @@ def _header_row(item: _Prepared, actor: Actor) -> dict[str, Any]:
         "idempotency_key": row.idempotency_key,
         "request_sha256": row.request_sha256,
         "maker_id": row.maker_id,
+        "makers": ",".join(map(str, row.makers)),
         "made_at": row.made_at,
         "reviewer_id": row.reviewer_id,
         "reviewed_at": row.reviewed_at,

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from charity.documents.voucher import Paper, VoucherDocument, VoucherLineDocument, render_vouchers
 from charity.errors import N_, refuse, register
 from charity.ledger.naming import BookNames, load_names
-from charity.ledger.people import signer_names
+from charity.ledger.people import RuleReview, rule_reviews, signer_names
 from charity.ledger.reading import PostedRecord, read_vouchers
 from charity.ledger.sealed_models import Voucher
+from charity.ledger.sheets import earlier_makers
 from charity.periods import Month
 from charity.places.models import Org
 
@@ -52,20 +53,28 @@ def voucher_documents(
         raise refuse("print_nothing")
     org = session.execute(select(Org.name).where(Org.id == org_id)).scalar_one()
     names = load_names(session, org_id)
-    people = signer_names(session, (record.header[key] for record in records for key in _SIGNERS))
-    return [_document(record, org, names, people, is_demo) for record in records]
+    rules = rule_reviews(session, org_id, (record.header["posting_rule_id"] for record in records))
+    ids = [record.header[key] for record in records for key in _SIGNERS]
+    ids += [key for record in records for key in earlier_makers(record.header)]
+    ids += [key for rule in rules.values() for key in rule.people]
+    people = signer_names(session, ids)
+    return [_document(record, org, names, people, rules, is_demo) for record in records]
 
 
 _SIGNERS = ("maker_id", "reviewer_id", "cashier_id", "poster_id")
 
 
 def _document(
-    record: PostedRecord, org: str, names: BookNames, people: Mapping[int, str], is_demo: bool
+    record: PostedRecord,
+    org: str,
+    names: BookNames,
+    people: Mapping[int, str],
+    rules: Mapping[int, RuleReview],
+    is_demo: bool,
 ) -> VoucherDocument:
     """Return one voucher as a snapshot."""
     header = record.header
     month = Month.from_code(header["month"])
-
     maker, reviewer, cashier, poster = (people.get(header[key], "") for key in _SIGNERS)
     return VoucherDocument(
         org_name=org,
@@ -87,13 +96,21 @@ def _document(
         ),
         attachment_count=len(record.attachments),
         is_red=header["colour"] == "red",
-        maker=maker,
-        reviewer=reviewer,
+        maker="、".join([*(people.get(key, "") for key in earlier_makers(header)), maker]),
+        reviewer=reviewer or _rule_text(rules.get(header["posting_rule_id"] or 0), people),
         cashier=cashier,
         poster=poster,
         month_text=f"{month.year}年审计调整期" if month.number == 13 else "",
         is_demo=is_demo,
     )
+
+
+def _rule_text(rule: RuleReview | None, people: Mapping[int, str]) -> str:
+    """Return what stands under 稽核 where an approved rule reviewed: 规则P02／甲、乙批准."""
+    if rule is None:
+        return ""
+    names = "、".join(people.get(key, "") for key in rule.approver_ids)
+    return f"规则{rule.code}／{names}批准" if names else f"规则{rule.code}"
 
 
 def print_vouchers(

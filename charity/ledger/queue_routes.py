@@ -39,10 +39,10 @@ from charity.ledger.draft_queries import (
     whole_sets,
 )
 from charity.ledger.filter_forms import DraftFilterForm
-from charity.ledger.naming import STATE_LABELS
 from charity.ledger.outlook import PostingOutlook, posting_outlook
 from charity.ledger.people import find_signers, signer_names
 from charity.ledger.posting import BATCH_LIMIT, PostedVoucher, post_drafts
+from charity.ledger.states import STATE_LABELS
 from charity.periods import Month
 from charity.web.access import permission_required
 from charity.web.acts import done
@@ -285,14 +285,14 @@ class PostPage:
         ids: the drafts, in the order of their numbers.
         outlook: count, sums, numbers, funds afterwards.
         refusals: drafts that are kept back, and why.
-        shortage: the overdraft that posting them would make.
-        problems: why the act was refused.
+        shortages: the funds that posting them would overdraw.
+        problems: why the act was refused, if for something else.
     """
 
     ids: tuple[int, ...]
     outlook: PostingOutlook
     refusals: tuple[tuple[DraftRow, Sentence], ...]
-    shortage: Sentence | None
+    shortages: tuple[Sentence, ...]
     problems: tuple[Sentence, ...]
 
 
@@ -336,6 +336,8 @@ def _post_page(
     outlook = posting_outlook(reading(), actor, ids, today(), names)
     by_id = {row.id: row for row in rows}
     refusals = tuple((by_id[key], sentence(problem)) for key, problem in outlook.problems.items())
-    shortage = sentence(outlook.shortage) if outlook.shortage else None
-    page = PostPage(tuple(row.id for row in rows), outlook, refusals, shortage, tuple(problems))
+    shortages = tuple(sentence(problem) for problem in outlook.shortages)
+    told = {shown.code for shown in (*shortages, *(refusal for _row, refusal in refusals))}
+    others = tuple(problem for problem in problems if problem.code not in told)
+    page = PostPage(tuple(row.id for row in rows), outlook, refusals, shortages, others)
     return render("ledger/post_marked.html", page, status)

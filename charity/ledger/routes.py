@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from charity.errors import N_
 from charity.ledger import (
+    batches,
     book_routes,
     correction_routes,
     desk_routes,
@@ -34,6 +35,9 @@ PAGES = (
     voucher_routes,
 )
 
+#: Imported for the job it registers: the worker beside the server posts released batches.
+JOBS = (batches,)
+
 _TODAY, _BOOKS, _SETTINGS = "today", "books", "settings"
 for _endpoint, _label, _permission, _order, _group in (
     ("ledger.new_draft", N_("New voucher"), "ledger.draft", 10, _TODAY),
@@ -57,4 +61,4 @@ for _endpoint, _label, _permission, _order, _group in (
 ):
     navigation.register("office", _endpoint, _label, permission=_permission, order=_order, group=_group)
 
-__all__ = ["PAGES", "blueprint"]
+__all__ = ["JOBS", "PAGES", "blueprint"]

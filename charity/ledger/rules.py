@@ -227,8 +227,8 @@ class DraftVoucher:
 
     @property
     def total_fen(self) -> int:
-        """Return the sum of debits, in fen."""
-        return sum(line.debit_fen for line in self.lines)
+        """Return the sum of debits, in fen; re-tags are not counted, they move no money."""
+        return sum(line.debit_fen for line in self.lines if not line.is_retag)
 
     def as_request(self) -> dict[str, Any]:
         """Return what identifies the request, for its hash."""
@@ -441,3 +441,14 @@ def guarded_deltas(
         if (guard, books.funds[line.fund].kind, line.account) in books.guarded:
             result[line.fund, line.earmark] += line.debit_fen - line.credit_fen
     return {key: fen for key, fen in result.items() if fen}
+
+
+def takes_restricted(deltas: Mapping[tuple[str, str], int], books: Books) -> bool:
+    """Say whether a voucher takes from a restricted fund or agency money.
+
+    In a set such vouchers are posted behind those that bring money.
+
+    Args:
+        deltas: from :func:`guarded_deltas`.
+    """
+    return any(books.funds[fund].kind != "general" and fen < 0 for (fund, _), fen in deltas.items())

@@ -24,8 +24,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from charity.db import APPEND_ONLY, TRIGGER_ONLY, Base
+from charity.db import APPEND_ONLY, TRIGGER_ONLY, Base, whole_numbers
 from charity.ids import new_id
+from charity.ledger.rules import ACTIVITY_CLASSES, NET_ASSET_CHANGES
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    """Return the condition that a column holds one of some words, or none."""
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+def _is_a_maker(column: str) -> str:
+    """Return SQL that says whether a login is one of the makers, on both databases."""
+    return f"REPLACE(',' || makers || ',', ',' || {column} || ',', '') <> ',' || makers || ','"
 
 
 class Voucher(Base):
@@ -42,16 +53,30 @@ class Voucher(Base):
             "colour = 'blue' OR reverses_id IS NOT NULL OR corrects_id IS NOT NULL", name="red_names_voucher"
         ),
         CheckConstraint("reverses_id IS NULL OR corrects_id IS NULL", name="one_target"),
+        CheckConstraint("reverses_id IS NULL OR colour = 'red'", name="reversal_is_red"),
+        CheckConstraint(
+            "kind = 'correction' OR (reverses_id IS NULL AND corrects_id IS NULL)",
+            name="only_corrections_name",
+        ),
+        CheckConstraint(
+            "kind <> 'correction' OR COALESCE(reverses_id, corrects_id, set_id) IS NOT NULL",
+            name="correction_names",
+        ),
         CheckConstraint("reviewer_id IS NOT NULL OR posting_rule_id IS NOT NULL", name="is_reviewed"),
-        CheckConstraint("reviewer_id IS NULL OR reviewer_id <> maker_id", name="reviewer_not_maker"),
-        CheckConstraint("cashier_id IS NULL OR cashier_id <> maker_id", name="cashier_not_maker"),
+        CheckConstraint(_is_a_maker("maker_id"), name="maker_is_listed"),
+        CheckConstraint(
+            f"reviewer_id IS NULL OR NOT ({_is_a_maker('reviewer_id')})", name="reviewer_not_maker"
+        ),
+        CheckConstraint(f"cashier_id IS NULL OR NOT ({_is_a_maker('cashier_id')})", name="cashier_not_maker"),
+        CheckConstraint("kind <> 'opening' OR reviewer_id IS NOT NULL", name="opening_reviewed"),
         CheckConstraint(
             "cashier_id IS NULL OR reviewer_id IS NULL OR cashier_id <> reviewer_id",
             name="cashier_not_reviewer",
         ),
-        CheckConstraint("poster_id <> maker_id", name="poster_not_maker"),
+        CheckConstraint(f"NOT ({_is_a_maker('poster_id')})", name="poster_not_maker"),
         CheckConstraint("cashier_id IS NULL OR poster_id <> cashier_id", name="poster_not_cashier"),
         CheckConstraint("number > 0 AND line_count >= 2", name="number"),
+        whole_numbers("month", "number", "line_count", "total_fen", "attachment_count"),
         Index(
             "ux_ledger_voucher_reverses",
             "org_id",
@@ -86,7 +111,7 @@ class Voucher(Base):
     summary: Mapped[str] = mapped_column(String(200))
     #: How many lines, re-tags included.
     line_count: Mapped[int] = mapped_column(Integer)
-    #: Sum of debits = sum of credits, in fen; negative on red.
+    #: Sum of debits = sum of credits in fen, re-tags left out; negative on red.
     total_fen: Mapped[int]
     #: Attachments at the time of posting.
     attachment_count: Mapped[int] = mapped_column(Integer)
@@ -105,8 +130,11 @@ class Voucher(Base):
     #: Makes posting safe to repeat, with the hash of what was asked.
     idempotency_key: Mapped[str] = mapped_column(String(120))
     request_sha256: Mapped[str] = mapped_column(String(64))
-    #: 制单, 稽核, 出纳签字, 记账: who and when.
+    #: 制单, 稽核, 出纳签字, 记账: who and when; the maker is whoever wrote it last.
     maker_id: Mapped[int]
+    #: Ids of all who wrote or changed it, joined with commas, the maker last; none of them
+    #: reviews, signs or posts it.
+    makers: Mapped[str] = mapped_column(Text)
     made_at: Mapped[datetime]
     reviewer_id: Mapped[int | None]
     reviewed_at: Mapped[datetime | None]
@@ -132,6 +160,11 @@ class VoucherLine(Base):
         ),
         CheckConstraint("(debit_fen <> 0) <> (credit_fen <> 0)", name="one_side"),
         CheckConstraint("line_no > 0", name="line_no"),
+        CheckConstraint("LENGTH(salt) = 32", name="salt"),
+        CheckConstraint("LENGTH(commitments) > 0 AND LENGTH(commitments) % 32 = 0", name="commitments"),
+        CheckConstraint(_one_of("activity_class", ACTIVITY_CLASSES), name="activity_class"),
+        CheckConstraint(_one_of("net_asset_change", NET_ASSET_CHANGES), name="net_asset_change"),
+        whole_numbers("line_no", "month", "debit_fen", "credit_fen", "quantity_milli"),
         Index(
             "ix_ledger_voucher_line_book",
             "org_id",
@@ -231,7 +264,10 @@ class Balance(Base):
     """Turnover per account, fund, earmark, month and class of entry; kept by trigger."""
 
     __tablename__ = "ledger_balance"
-    __table_args__ = (Index("ix_ledger_balance_month", "org_id", "month"),)
+    __table_args__ = (
+        whole_numbers("debit_fen", "credit_fen", "line_count"),
+        Index("ix_ledger_balance_month", "org_id", "month"),
+    )
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     account_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -249,6 +285,7 @@ class DayTotal(Base):
     """Turnover of a money place per account and day, re-tags left out; kept by trigger."""
 
     __tablename__ = "ledger_day_total"
+    __table_args__ = (whole_numbers("debit_fen", "credit_fen", "line_count"),)
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     money_place_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -263,6 +300,7 @@ class CashFlowTotal(Base):
     """Cash in and out per month, fund and item of the statement; kept by trigger."""
 
     __tablename__ = "ledger_cash_flow_total"
+    __table_args__ = (whole_numbers("debit_fen", "credit_fen"),)
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     month: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -282,6 +320,7 @@ class FundGuard(Base):
     __table_args__ = (
         CheckConstraint("available_fen >= 0 OR incident_id IS NOT NULL", name="available"),
         CheckConstraint("held_fen >= 0", name="held"),
+        whole_numbers("available_fen", "held_fen"),
     )
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -300,7 +339,10 @@ class FundMonth(Base):
     """
 
     __tablename__ = "ledger_fund_month"
-    __table_args__ = (CheckConstraint("available_fen >= 0 OR is_frozen", name="available"),)
+    __table_args__ = (
+        CheckConstraint("available_fen >= 0 OR is_frozen", name="available"),
+        whole_numbers("available_fen"),
+    )
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     fund_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -314,7 +356,7 @@ class StockGuard(Base):
     """Book value of goods in store per fund and earmark; never below zero; kept by trigger."""
 
     __tablename__ = "ledger_stock_guard"
-    __table_args__ = (CheckConstraint("value_fen >= 0", name="value"),)
+    __table_args__ = (CheckConstraint("value_fen >= 0", name="value"), whole_numbers("value_fen"))
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     fund_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -329,6 +371,7 @@ class Hold(Base):
     __tablename__ = "ledger_hold"
     __table_args__ = (
         CheckConstraint("amount_fen > 0", name="amount"),
+        whole_numbers("amount_fen"),
         UniqueConstraint("org_id", "idempotency_key"),
     )
 
@@ -356,6 +399,24 @@ class HoldEvent(Base):
         CheckConstraint("step_no IN (1, 2)", name="step_no"),
         CheckConstraint("(step_no = 1) = (kind = 'placed')", name="first_is_placed"),
         CheckConstraint("kind IN ('placed','settled','released')", name="kind"),
+        CheckConstraint("(kind = 'settled') = (voucher_id IS NOT NULL)", name="settled_by_voucher"),
+        # Settled before its voucher is sealed, and never without it.
+        ForeignKeyConstraint(
+            ["org_id", "voucher_id"],
+            ["ledger_voucher.org_id", "ledger_voucher.id"],
+            name="fk_ledger_hold_event_voucher",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        # One voucher settles one hold.
+        Index(
+            "ux_ledger_hold_event_voucher",
+            "org_id",
+            "voucher_id",
+            unique=True,
+            sqlite_where=text("voucher_id IS NOT NULL"),
+            postgresql_where=text("voucher_id IS NOT NULL"),
+        ),
     )
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -377,6 +438,7 @@ class Incident(Base):
     """
 
     __tablename__ = "ledger_incident"
+    __table_args__ = (CheckConstraint("declared_by <> seconded_by", name="two_people"),)
 
     org_id: Mapped[int] = mapped_column(ForeignKey("places_org.id"), primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(primary_key=True, default=new_id, autoincrement=False)

@@ -29,6 +29,7 @@ from charity.ledger.models import (
     ProjectTag,
     VoucherCounter,
 )
+from charity.ledger.openings import earmark_details, fund_details, place_details, rule_details
 from charity.ledger.rules import words_of
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
@@ -104,26 +105,36 @@ def open_fund(
     )
     session.add(fund)
     session.flush()
-    source = "charter" if kind != "agency" else "agency"
-    session.add(
-        Earmark(
-            org_id=actor.org_id,
-            id=new_id(),
-            fund_id=fund.id,
-            code=code,
-            name=name,
-            name_en=name_en,
-            text=purpose,
-            source=source,
-            document_ref=document_ref,
-            is_default=True,
-            from_on=on,
-            until_on=None,
-        )
-    )
+    session.add(_charter(fund))
     session.flush()
-    record(session, actor=actor, act="ledger.open_fund", subject_kind="fund", subject_no=code, summary=name)
+    record(
+        session,
+        actor=actor,
+        act="ledger.open_fund",
+        subject_kind="fund",
+        subject_no=code,
+        summary=name,
+        **fund_details(fund),
+    )
     return fund
+
+
+def _charter(fund: Fund) -> Earmark:
+    """Return the default earmark of a fund: its charter."""
+    return Earmark(
+        org_id=fund.org_id,
+        id=new_id(),
+        fund_id=fund.id,
+        code=fund.code,
+        name=fund.name,
+        name_en=fund.name_en,
+        text=fund.purpose,
+        source="charter" if fund.kind != "agency" else "agency",
+        document_ref=fund.document_ref,
+        is_default=True,
+        from_on=fund.opened_on,
+        until_on=None,
+    )
 
 
 def open_earmark(
@@ -175,7 +186,13 @@ def open_earmark(
     session.add(earmark)
     session.flush()
     record(
-        session, actor=actor, act="ledger.open_earmark", subject_kind="earmark", subject_no=code, summary=name
+        session,
+        actor=actor,
+        act="ledger.open_earmark",
+        subject_kind="earmark",
+        subject_no=code,
+        summary=name,
+        **earmark_details(earmark, fund),
     )
     return earmark
 
@@ -229,6 +246,7 @@ def open_money_place(
         subject_kind="money_place",
         subject_no=code,
         summary=name,
+        **place_details(place, account),
     )
     return place
 
@@ -407,6 +425,7 @@ def write_posting_rule(session: Session, *, actor: Actor, code: str, text: str, 
         subject_kind="posting_rule",
         subject_no=code,
         summary=text,
+        **rule_details(rule),
     )
     return rule
 

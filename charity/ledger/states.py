@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from charity.errors import N_, Problem, register
+from charity.errors import N_, Problem, Term, register
 
 PROBLEMS = register(
     {
         "draft_wrong_state": N_(
-            "This voucher is %(state)s; it cannot be %(act)s now. Reload the page to see what happened."
+            "This voucher now stands as “%(state)s”; nobody can %(act)s. "
+            "Reload the page to see what happened."
         ),
         "permission_missing": N_(
             "Your role does not allow this (%(permission)s). The administrator grants roles."
         ),
         "maker_is_reviewer": N_(
-            "Whoever made a voucher cannot review it; another person must (会计法 art. 35)."
+            "Whoever made or changed a voucher cannot review it; another person must (会计法 art. 35)."
         ),
-        "maker_is_cashier": N_("Whoever made a voucher cannot sign it as cashier; another person must."),
+        "maker_is_cashier": N_(
+            "Whoever made or changed a voucher cannot sign it as cashier; another person must."
+        ),
         "reviewer_is_cashier": N_("Whoever reviewed a voucher cannot sign it as cashier (会计法 art. 35)."),
         "maker_is_poster": N_(
-            "Whoever made a voucher cannot post it; the reviewer or a further person does."
+            "Whoever made or changed a voucher cannot post it; the reviewer or a further person does."
         ),
         "cashier_is_poster": N_("The cashier cannot post vouchers (会计法 art. 35)."),
         "cashier_missing": N_("This voucher moves money; the cashier signs it before it is posted."),
@@ -33,6 +36,27 @@ PROBLEMS = register(
         "only_maker_recalls": N_("Only whoever made a voucher can take it back from review."),
     }
 )
+
+#: State of a draft → what it is called.
+STATE_LABELS: Mapping[str, str] = {
+    "draft": N_("being prepared"),
+    "submitted": N_("waits for review"),
+    "reviewed": N_("reviewed"),
+    "signed": N_("signed by the cashier"),
+    "posted": N_("posted"),
+    "discarded": N_("discarded"),
+}
+#: Step → what one cannot do, inside a sentence.
+ACT_LABELS: Mapping[str, str] = {
+    "edit": N_("change it"),
+    "submit": N_("submit it for review"),
+    "recall": N_("take it back from review"),
+    "review": N_("approve it in review"),
+    "return": N_("give it back to its maker"),
+    "sign": N_("sign it as cashier"),
+    "post": N_("post it"),
+    "discard": N_("discard it for good"),
+}
 
 STATES = ("draft", "submitted", "reviewed", "signed", "posted", "discarded")
 
@@ -46,7 +70,8 @@ class Step:
     Attributes:
         next_state: the state after it.
         permission: what the actor must hold.
-        differs_from: earlier signers the actor must not be: maker, reviewer, cashier.
+        differs_from: earlier signers the actor must not be: maker (anybody who wrote or
+            changed it), reviewer, cashier.
     """
 
     next_state: str
@@ -79,12 +104,18 @@ _SAME_PERSON = {
 
 @dataclass(frozen=True, slots=True)
 class DraftFacts:
-    """What the table needs to know of a draft; people as user ids."""
+    """What the table needs to know of a draft; people as user ids.
+
+    Attributes:
+        maker_id: who wrote it last; only he takes it back from review.
+        makers: everybody who ever wrote or changed it.
+    """
 
     state: str
     has_money: bool
     is_rule_made: bool
     maker_id: int
+    makers: frozenset[int]
     reviewer_id: int | None
     cashier_id: int | None
 
@@ -99,16 +130,23 @@ def check_step(act: str, draft: DraftFacts, actor_id: int, permissions: frozense
         permissions: what the actor holds in this org.
     """
     step = STEPS.get((draft.state, act))
+    wrong_state = Problem(
+        "draft_wrong_state", {"state": Term(STATE_LABELS[draft.state]), "act": Term(ACT_LABELS[act])}
+    )
     if step is None:
-        return [Problem("draft_wrong_state", {"state": draft.state, "act": act})]
+        return [wrong_state]
     if step.permission not in permissions:
         return [Problem("permission_missing", {"permission": step.permission})]
-    signers = {"maker": draft.maker_id, "reviewer": draft.reviewer_id, "cashier": draft.cashier_id}
-    problems = [Problem(_SAME_PERSON[act, role]) for role in step.differs_from if signers[role] == actor_id]
+    signers = {
+        "maker": draft.makers | {draft.maker_id},
+        "reviewer": {draft.reviewer_id},
+        "cashier": {draft.cashier_id},
+    }
+    problems = [Problem(_SAME_PERSON[act, role]) for role in step.differs_from if actor_id in signers[role]]
     if act == "recall" and draft.maker_id != actor_id:
         problems.append(Problem("only_maker_recalls"))
     if act == "sign" and not draft.has_money:
-        problems.append(Problem("draft_wrong_state", {"state": draft.state, "act": act}))
+        problems.append(wrong_state)
     if act == "post":
         if draft.has_money and draft.cashier_id is None:
             problems.append(Problem("cashier_missing"))

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from charity.ledger import drafting
 from charity.ledger.common_routes import ID, act, blueprint, draft_or_404, me, names_of, reading
 from charity.ledger.draft_queries import DraftView, draft_view, next_waiting, sisters
-from charity.ledger.naming import STATE_LABELS
+from charity.ledger.entry_routes import shortages_of
 from charity.ledger.people import signer_names
 from charity.ledger.queries import voucher_numbers
+from charity.ledger.states import STATE_LABELS
 from charity.web.access import permission_required
 from charity.web.acts import done
 from charity.web.context import today
@@ -38,6 +39,7 @@ class DraftPage:
         posted: number and address of the voucher it became.
         next_url: the next draft that waits for the reader; empty when none does.
         labels: state → message id.
+        shortages: what it would overdraw now; then nobody can review or sign it.
     """
 
     view: DraftView
@@ -50,6 +52,7 @@ class DraftPage:
     next_url: str
     labels: Mapping[str, str]
     people: Mapping[int, str]
+    shortages: tuple[Sentence, ...]
 
 
 def _draft_page(
@@ -72,7 +75,8 @@ def _draft_page(
         posted=_link(view.voucher_id, numbers),
         next_url=url_for("ledger.draft", draft_id=following) if following else "",
         labels=STATE_LABELS,
-        people=signer_names(reading(), (row.maker_id, row.reviewer_id, row.cashier_id)),
+        people=signer_names(reading(), view.sheet.people),
+        shortages=() if problems else shortages_of(row),
     )
     return render("ledger/draft.html", page, status)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,14 +24,24 @@ from charity.ledger.attachments import store_attachment
 from charity.ledger.books import load_books
 from charity.ledger.completion_rules import complete
 from charity.ledger.corrections import remainder
-from charity.ledger.drafting import DraftOrigin, make_draft, review_drafts, sign_drafts, submit_drafts
+from charity.ledger.drafting import (
+    DraftOrigin,
+    check_known,
+    make_draft,
+    review_drafts,
+    sign_drafts,
+    submit_drafts,
+)
+from charity.ledger.judging import check_submission
 from charity.ledger.models import Draft
 from charity.ledger.posting import post_drafts
 from charity.ledger.reading import read_voucher
-from charity.ledger.rules import DraftLine, DraftVoucher
+from charity.ledger.rules import Books, DraftLine, DraftVoucher
 from charity.ledger.sealed_models import Voucher
 from charity.money import parse_yuan
 from charity.periods import Month, parse_date
+
+T = TypeVar("T")
 
 PROBLEMS = register(
     {
@@ -38,7 +50,11 @@ PROBLEMS = register(
         "csv_empty": N_("The file has no voucher lines."),
         "csv_row": N_("Row %(row)s: %(problem)s"),
         "csv_ref_missing": N_("Row %(row)s has no ref; lines of one voucher share a ref."),
-        "csv_mixed": N_("Ref %(ref)s: %(column)s differs between its rows."),
+        "csv_mixed": N_("Ref %(ref)s: %(column)s differs between its rows (from row %(row)s on)."),
+        "csv_ref_taken": N_(
+            "Ref %(ref)s was imported before with other contents: %(voucher)s. Give the new voucher another "
+            "ref; what is posted is corrected, not imported anew."
+        ),
         "csv_target_unknown": N_("Ref %(ref)s: no posted voucher is called %(target)s."),
     }
 )
@@ -63,7 +79,11 @@ _NEEDED = frozenset({"date", "summary", "account", "fund", "debit", "credit", "r
 
 @dataclass(frozen=True, slots=True)
 class FileVoucher:
-    """One voucher of a file: its rows as values, in order."""
+    """One voucher of a file: its rows as values, in order.
+
+    Attributes:
+        row_nos: number of each row in the file; the heads are row 1.
+    """
 
     ref: str
     on: date
@@ -72,6 +92,7 @@ class FileVoucher:
     summary: str
     reverses: str
     lines: tuple[DraftLine, ...]
+    row_nos: tuple[int, ...]
 
     @property
     def is_red(self) -> bool:
@@ -108,6 +129,7 @@ def read_vouchers_csv(data: bytes) -> list[FileVoucher]:
     if missing:
         raise refuse("csv_columns", missing=", ".join(missing))
     groups: dict[str, list[dict[str, str]]] = {}
+    problems: list[Problem] = []
     for number, raw in enumerate(reader, start=2):
         row = {
             (key or "").strip(): (value or "").strip() for key, value in raw.items() if isinstance(value, str)
@@ -115,22 +137,29 @@ def read_vouchers_csv(data: bytes) -> list[FileVoucher]:
         if not any(row.values()):
             continue
         if not row.get("ref"):
-            raise refuse("csv_ref_missing", row=number)
+            problems.append(Problem("csv_ref_missing", {"row": number}, f"row {number}"))
+            continue
         groups.setdefault(row["ref"], []).append({**row, "#": str(number)})
-    if not groups:
+    if not groups and not problems:
         raise refuse("csv_empty")
-    return [_voucher(ref, rows) for ref, rows in groups.items()]
+    found = [_voucher(ref, rows, problems) for ref, rows in groups.items()]
+    refuse_if(sorted(problems, key=lambda problem: int(str(problem.params["row"]))))
+    return [voucher for voucher in found if voucher is not None]
 
 
-def _voucher(ref: str, rows: Sequence[dict[str, str]]) -> FileVoucher:
-    """Return one voucher from its rows."""
+def _voucher(ref: str, rows: Sequence[dict[str, str]], problems: list[Problem]) -> FileVoucher | None:
+    """Return one voucher from its rows; what is wrong in them joins the problems."""
+    count = len(problems)
     for column in ("date", "word", "reverses"):
-        if len({row.get(column, "") for row in rows}) > 1:
-            raise refuse("csv_mixed", ref=ref, column=column)
-    try:
-        on, month = _date(rows[0]["date"])
-    except Refused as refused:
-        raise refuse("csv_row", row=rows[0]["#"], problem=refused.problems[0].sentence()) from None
+        other = next((row for row in rows if row.get(column, "") != rows[0].get(column, "")), None)
+        if other is not None:
+            values = {"ref": ref, "column": column, "row": int(other["#"])}
+            problems.append(Problem("csv_mixed", values, f"row {other['#']}"))
+    day = _tried(rows[0], problems, lambda: _date(rows[0]["date"]))
+    lines = [_tried(row, problems, partial(_line, row)) for row in rows]
+    if day is None or len(problems) > count:
+        return None
+    on, month = day
     return FileVoucher(
         ref=ref,
         on=on,
@@ -138,8 +167,20 @@ def _voucher(ref: str, rows: Sequence[dict[str, str]]) -> FileVoucher:
         word=rows[0].get("word", ""),
         summary=rows[0]["summary"],
         reverses=rows[0].get("reverses", ""),
-        lines=tuple(_line(row) for row in rows),
+        lines=tuple(line for line in lines if line is not None),
+        row_nos=tuple(int(row["#"]) for row in rows),
     )
+
+
+def _tried(row: dict[str, str], problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """Return what a row says; None when it cannot be read, which joins the problems."""
+    try:
+        return read()
+    except Refused as refused:
+        number = int(row["#"])
+        values = {"row": number, "problem": refused.problems[0].sentence()}
+        problems.append(Problem("csv_row", values, f"row {number}"))
+        return None
 
 
 def _date(text: str) -> tuple[date, Month]:
@@ -153,10 +194,7 @@ def _date(text: str) -> tuple[date, Month]:
 
 def _line(row: dict[str, str]) -> DraftLine:
     """Return one row as a voucher line."""
-    try:
-        debit, credit = (parse_yuan(row[side]) if row[side] else 0 for side in ("debit", "credit"))
-    except Refused as refused:
-        raise refuse("csv_row", row=row["#"], problem=refused.problems[0].sentence()) from None
+    debit, credit = (parse_yuan(row[side]) if row[side] else 0 for side in ("debit", "credit"))
     return DraftLine(
         row["account"],
         debit_fen=debit,
@@ -194,13 +232,16 @@ def import_vouchers(
         data_dir: the data folder.
 
     Raises:
-        Refused: problems of the first voucher that cannot be taken, with its ref.
+        Refused: everything wrong in the rows, each with its row; then what keeps the first
+            voucher from being taken, with its ref.
     """
     vouchers = read_vouchers_csv(data)
     paper = store_attachment(
         session, actor=maker, data=data, name=name, media_type="text/csv", data_dir=data_dir
     )
     known = _known_refs(session, maker.org_id, [voucher.ref for voucher in vouchers])
+    fresh = [voucher for voucher in vouchers if voucher.ref not in known]
+    refuse_if(_check_rows(session, maker.org_id, fresh, paper, is_posted=reviewer is not None))
     rows: list[Draft] = []
     for voucher in vouchers:
         row = _make(session, maker, voucher, paper, known)
@@ -208,6 +249,44 @@ def import_vouchers(
         if reviewer is not None and row.state != "posted":
             _advance(session, maker, reviewer, cashier, row, voucher.ref, on)
     return [_answer(session, row, row.ref in known) for row in rows]
+
+
+def _check_rows(
+    session: Session, org_id: int, vouchers: Sequence[FileVoucher], paper: str, *, is_posted: bool
+) -> list[Problem]:
+    """Return everything wrong in vouchers not taken before, each with its ref and row.
+
+    One that names another is judged when it is taken: what it corrects may stand in the
+    same file.
+
+    Args:
+        is_posted: they are to be posted; drafts alone may still be unsound.
+    """
+    books: dict[date, Books] = {}
+    problems: list[Problem] = []
+    for voucher in vouchers:
+        if voucher.reverses:
+            continue
+        if voucher.on not in books:
+            books[voucher.on] = load_books(session, org_id, voucher.on)
+        codes = books[voucher.on]
+        colour = "red" if voucher.is_red else "blue"
+        draft = DraftVoucher(
+            voucher.on, voucher.month, voucher.summary, voucher.lines, colour=colour, attachments=(paper,)
+        )
+        found = check_known(draft, codes, voucher.word)
+        if not found and is_posted:
+            found = check_submission(session, org_id, complete(draft, codes), codes)
+        problems += [replace(problem, where=_place(voucher, problem)) for problem in found]
+    return problems
+
+
+def _place(voucher: FileVoucher, problem: Problem) -> str:
+    """Return where in the file a problem stands: its ref, and its row where it is a line's."""
+    kind, _, number = problem.where.partition("-")
+    if kind == "lines" and number.isdigit() and int(number) < len(voucher.row_nos):
+        return f"{voucher.ref}, row {voucher.row_nos[int(number)]}"
+    return voucher.ref
 
 
 def _known_refs(session: Session, org_id: int, refs: Sequence[str]) -> set[str]:
@@ -250,7 +329,12 @@ def _check_same(session: Session, maker: Actor, voucher: FileVoucher, row: Draft
         and row.month == voucher.month.code
         and [line.to_json() for line in asked.lines] == row.lines
     )
-    return [] if same else [Problem("key_reused")]
+    if same:
+        return []
+    posted = session.get(Voucher, (row.org_id, row.voucher_id)) if row.voucher_id is not None else None
+    month = Month.from_code(row.month)
+    name = f"{month} {posted.word}-{posted.number:04d}" if posted else f"{row.voucher_on} {row.summary}"
+    return [Problem("csv_ref_taken", {"ref": voucher.ref, "voucher": name})]
 
 
 def _draft(session: Session, maker: Actor, voucher: FileVoucher, paper: str) -> DraftVoucher:

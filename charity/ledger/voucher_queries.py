@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
+from charity.ids import key_of
 from charity.ledger.draft_queries import AttachmentView, attachment_views, like
-from charity.ledger.lookup import key_of
 from charity.ledger.models import Account, Fund
 from charity.ledger.naming import BookNames
+from charity.ledger.people import rule_reviews
 from charity.ledger.reading import PostedRecord, read_voucher, read_vouchers
 from charity.ledger.rules import number_text
 from charity.ledger.sealed_models import Voucher, VoucherLine
@@ -262,7 +263,7 @@ class VoucherView:
     @property
     def people(self) -> tuple[int | None, ...]:
         """Return the logins that signed."""
-        return tuple(signature.user_id for signature in self.sheet.signatures)
+        return self.sheet.people
 
 
 def voucher_view(session: Session, org_id: int, voucher_id: int, names: BookNames) -> VoucherView:
@@ -278,9 +279,10 @@ def voucher_view(session: Session, org_id: int, voucher_id: int, names: BookName
         for line in record.lines
         if line.value.source_kind and line.value.source_id is not None
     )
+    rules = rule_reviews(session, org_id, [header["posting_rule_id"]])
     return VoucherView(
         header=header,
-        sheet=voucher_sheet(record, names),
+        sheet=voucher_sheet(record, names, rules.get(header["posting_rule_id"] or 0)),
         relatives=tuple(_relatives(session, org_id, header)),
         attachments=attachment_views(session, org_id, record.attachments),
         late_count=len(record.attachments) - header["attachment_count"],

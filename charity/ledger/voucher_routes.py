@@ -14,6 +14,7 @@ from flask_babel import ngettext
 
 from charity.documents.voucher import Paper
 from charity.errors import N_, Refused
+from charity.ids import key_of
 from charity.ledger import queries
 from charity.ledger.attachments import read_attachment
 from charity.ledger.common_routes import (
@@ -36,7 +37,6 @@ from charity.ledger.common_routes import (
 from charity.ledger.evidence import Evidence, VoucherFacts, evidence_of
 from charity.ledger.filter_forms import VoucherFilterForm
 from charity.ledger.late_papers import add_papers, may_add_papers
-from charity.ledger.lookup import key_of
 from charity.ledger.media import SHOWN
 from charity.ledger.naming import KIND_LABELS
 from charity.ledger.people import signer_names

@@ -62,6 +62,8 @@ class OrgForm(BaseForm):
     name_en = LineField(_("English name"), [Optional()], limit=120)
     credit_code = LineField(_("Social credit code"), [Optional()], limit=30)
     is_public_fundraiser = BooleanField(_("Holds the certificate for public fundraising"))
+    contact_phone = LineField(_("Phone for the public"), [Optional()], limit=40)
+    contact_mail = LineField(_("Mail for the public"), [Optional()], limit=120)
     host = LineField(_("Host name of its own"), [Optional()], limit=120)
 
 

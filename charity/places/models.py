@@ -79,6 +79,9 @@ class Org(Base):
     legal_form: Mapped[LegalForm] = mapped_column(String(16))
     #: Whether it holds the certificate for public fundraising (公开募捐资格), 慈善法 (2023) art. 22.
     is_public_fundraiser: Mapped[bool] = mapped_column(Boolean, default=False)
+    #: Phone and mail under which anybody reports an error; empty until entered.
+    contact_phone: Mapped[str] = mapped_column(String(40), default="")
+    contact_mail: Mapped[str] = mapped_column(String(120), default="")
     #: Host name that is its own; None when it is reached by path or as the default.
     host: Mapped[str | None] = mapped_column(String(120), unique=True)
     #: Whether pages without a prefix are its own; at most one.

@@ -27,6 +27,8 @@ class OrgFacts:
         credit_code: unified social credit code; empty until entered.
         legal_form: association, foundation, service_body.
         is_public_fundraiser: whether it may raise funds in public.
+        contact_phone: where an error is reported by phone; may be empty.
+        contact_mail: the same by mail; may be empty.
         host: host name of its own; empty for none.
         is_default: whether pages without a prefix are its own.
         is_demo: whether everything about it is invented.
@@ -43,6 +45,8 @@ class OrgFacts:
     credit_code: str
     legal_form: rules.LegalForm
     is_public_fundraiser: bool
+    contact_phone: str
+    contact_mail: str
     host: str
     is_default: bool
     is_demo: bool
@@ -92,6 +96,8 @@ def _facts(org: Org) -> OrgFacts:
         credit_code=org.credit_code or "",
         legal_form=org.legal_form,
         is_public_fundraiser=org.is_public_fundraiser,
+        contact_phone=org.contact_phone,
+        contact_mail=org.contact_mail,
         host=org.host or "",
         is_default=org.is_default,
         is_demo=org.is_demo,

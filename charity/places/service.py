@@ -11,14 +11,16 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
-from charity.errors import N_, Problem, refuse, refuse_if
+from charity.errors import N_, Problem, Refused, refuse, refuse_if
 from charity.ids import new_id
+from charity.messages.addresses import parse_email
 from charity.names import clean_line
 from charity.oplog import rules as log_rules
 from charity.oplog.rules import Change
 from charity.oplog.service import record
 from charity.places import rules
 from charity.places.models import Org, Qualification, Unit
+from charity.web.cache import ORG_TOPIC, bump
 
 log_rules.register_acts(
     {
@@ -39,6 +41,8 @@ log_rules.register_labels(
         "name_en": N_("English name"),
         "credit_code": N_("Social credit code"),
         "is_public_fundraiser": N_("May raise funds in public"),
+        "contact_number": N_("Phone for the public"),
+        "contact_mail": N_("Mail for the public"),
         "host": N_("Host name"),
         "kind": N_("Kind"),
         "number": N_("Number"),
@@ -60,6 +64,8 @@ class OrgDetails:
         name_en: English name; may be empty.
         credit_code: unified social credit code; empty until known.
         is_public_fundraiser: whether it may raise funds in public.
+        contact_phone: where anybody reports an error by phone; may be empty.
+        contact_mail: the same by mail; may be empty.
         host: host name of its own; empty for none.
     """
 
@@ -68,6 +74,8 @@ class OrgDetails:
     name_en: str = ""
     credit_code: str = ""
     is_public_fundraiser: bool = False
+    contact_phone: str = ""
+    contact_mail: str = ""
     host: str = ""
 
 
@@ -101,6 +109,16 @@ def credit_code_of(text: str) -> str | None:
         return str(uscc.validate(text))
     except ValidationError:
         raise refuse("credit_code_malformed", "credit_code", code=text[:30]) from None
+
+
+def _mail_of(text: str) -> str:
+    """Return a mail address in its stored form; empty for an empty text."""
+    if not text.strip():
+        return ""
+    try:
+        return parse_email(text)
+    except Refused as refused:
+        raise Refused(replace(refused.problems[0], where="contact_mail")) from None
 
 
 def _check_details(session: Session, details: OrgDetails, own_id: int | None) -> list[Problem]:
@@ -165,7 +183,8 @@ def found_org(
     Raises:
         Refused: ``places_may_not``, ``org_slug_malformed``, ``org_slug_reserved``,
             ``org_slug_taken``, ``org_code_taken``, ``org_credit_code_taken``, ``org_host_taken``,
-            ``org_default_taken``, ``org_name_missing``, ``credit_code_malformed``.
+            ``org_default_taken``, ``org_name_missing``, ``credit_code_malformed``,
+            ``email_malformed``.
     """
     if not actor.may("places.manage"):
         raise refuse("places_may_not")
@@ -197,6 +216,8 @@ def _columns(details: OrgDetails) -> dict[str, Any]:
         "name_en": clean_line(details.name_en, 120),
         "credit_code": credit_code_of(details.credit_code),
         "is_public_fundraiser": details.is_public_fundraiser,
+        "contact_phone": clean_line(details.contact_phone, 40),
+        "contact_mail": _mail_of(details.contact_mail),
         "host": details.host.strip().lower() or None,
     }
 
@@ -206,7 +227,8 @@ def change_org(session: Session, *, actor: Actor, details: OrgDetails) -> Org:
 
     Raises:
         Refused: ``places_may_not``, ``org_missing``, ``org_name_missing``,
-            ``org_credit_code_taken``, ``org_host_taken``, ``credit_code_malformed``.
+            ``org_credit_code_taken``, ``org_host_taken``, ``credit_code_malformed``,
+            ``email_malformed``.
     """
     if not actor.may("places.manage"):
         raise refuse("places_may_not")
@@ -217,10 +239,13 @@ def change_org(session: Session, *, actor: Actor, details: OrgDetails) -> Org:
     changes: dict[str, Any] = {}
     for name, value in _columns(details).items():
         if getattr(org, name) != value:
-            changes[name] = Change(getattr(org, name), value)
+            # The log keeps no phone number of anybody's; this one is public and goes by another name.
+            shown = "contact_number" if name == "contact_phone" else name
+            changes[shown] = Change(getattr(org, name), value)
             setattr(org, name, value)
     if changes:
         session.flush()
+        bump(session, org.id, ORG_TOPIC)
         record(
             session, actor=actor, act="places.change_org", subject_kind="org", subject_no=org.code, **changes
         )

@@ -128,9 +128,20 @@ def check_published(
     Problems: ``checkpoint_file_missing``, ``checkpoint_file_broken``,
     ``checkpoint_replayed``, ``checkpoint_not_contained``.
     """
-    path = str(folder.checkpoint_path)
-    last = last_checkpoint(session, log.org_id)
     text = folder.read_checkpoint()
+    return check_note(session, log, str(folder.checkpoint_path), text, keys)
+
+
+def check_note(
+    session: Session, log: ProofLog, path: str, text: str | None, keys: Iterable[bytes]
+) -> list[Problem]:
+    """Return what :func:`check_published` does, of a text read before the session's snapshot began.
+
+    Args:
+        path: of the file, for people.
+        text: what it said; None when it is not there.
+    """
+    last = last_checkpoint(session, log.org_id)
     if text is None:
         return [Problem("checkpoint_file_missing", {"path": path})] if last is not None else []
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from charity.proofs.models import Checkpoint, LogLeaf, LogNode, ProofLog
 from charity.proofs.month_checks import check_months
 from charity.proofs.months import IS_LINE
 from charity.proofs.note_rules import BadNote, read_note
+from charity.proofs.presence_checks import presence_checks
 from charity.proofs.rules import Frontier, leaf_hash
 from charity.proofs.signing import is_signed_by
 from charity.proofs.tile_rules import HEIGHT
@@ -246,10 +248,11 @@ CHECKS: Sequence[Check] = (
 )
 
 
-def checks(data_dir: Path) -> list[Check]:
+def checks(data_dir: Path, now: datetime | None = None) -> list[Check]:
     """Return every check of the proof log.
 
     Args:
         data_dir: with the published files.
+        now: the present instant; None: that of the newest posting stands for it.
     """
-    return [*CHECKS, *file_checks(data_dir)]
+    return [*presence_checks(data_dir, now), *CHECKS, *file_checks(data_dir)]

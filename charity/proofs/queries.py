@@ -203,6 +203,31 @@ def proof_of(session: Session, org_id: int, ref: LineRef) -> ProofBundle | None:
     return None if voucher_id is None else inclusion_of(session, org_id, voucher_id, ref.line_no)
 
 
+def covered_lines(session: Session, org_id: int, ref: LineRef) -> list[LineRef]:
+    """Return the lines of a voucher that the newest checkpoint covers, in order.
+
+    Args:
+        ref: names the voucher; its line is left aside.
+    """
+    last = last_checkpoint(session, org_id)
+    if last is None:
+        return []
+    lines = session.scalars(
+        select(LogLeaf.line_no)
+        .join(Voucher, (Voucher.org_id == LogLeaf.org_id) & (Voucher.id == LogLeaf.voucher_id))
+        .where(
+            LogLeaf.org_id == org_id,
+            Voucher.month == ref.month.code,
+            Voucher.word == ref.word,
+            Voucher.number == ref.number,
+            LogLeaf.position < last.tree_size,
+            IS_LINE,
+        )
+        .order_by(LogLeaf.line_no)
+    )
+    return [replace(ref, line_no=line or 0) for line in lines]
+
+
 def is_covered(session: Session, org_id: int, voucher_id: int) -> bool:
     """Say whether a published checkpoint covers all lines of a voucher."""
     last = last_checkpoint(session, org_id)

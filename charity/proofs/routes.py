@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from charity.config import resource_dir
 from charity.db import Actor, db, transact
 from charity.errors import N_, Refused
+from charity.ids import key_of
 from charity.ledger.evidence import Evidence, VoucherFacts, register_evidence
 from charity.oplog.rules import register_acts
 from charity.oplog.service import record
@@ -64,7 +65,7 @@ class LineLink:
     """A line of the log and where its proof is.
 
     Attributes:
-        label: as people name it: ``2026-03 记-0007 (2)``.
+        label: as people name it: ``2026-03 记-0007, line 2``.
         url: the proof as a file.
     """
 
@@ -82,7 +83,7 @@ class ProofsPage:
         heads: earlier checkpoints, newest first.
         keys: public keys, newest first.
         asked: what was looked up, as typed.
-        found: the line that was looked up; None when nothing was asked or found.
+        found: the line that was looked up, or all lines of a voucher named without one.
         example: a line to try with, the last one covered; None without any.
         tile_urls: a tile and a bundle, for programs.
     """
@@ -92,7 +93,7 @@ class ProofsPage:
     heads: tuple[Head, ...]
     keys: tuple[str, ...]
     asked: LineQuestion
-    found: LineLink | None
+    found: tuple[LineLink, ...]
     example: LineLink | None
     tile_urls: tuple[str, ...]
 
@@ -105,7 +106,7 @@ class LineQuestion:
         month: ``YYYY-MM``.
         word: 记, 收, 付 or 转.
         number: of the voucher.
-        line: line k.
+        line: line k; empty for all lines of the voucher.
     """
 
     month: str = ""
@@ -125,14 +126,15 @@ class LineQuestion:
         return bool(self.month or self.number)
 
     def ref(self) -> LineRef | None:
-        """Return the line that is meant; None when the words name none."""
+        """Return the line that is meant, the first where none is named; None for no line at all."""
         try:
             month = Month.parse(self.month)
         except Refused:
             return None
-        if not all(text.isascii() and text.isdigit() for text in (self.number, self.line or "1")):
+        number, line = key_of(self.number), key_of(self.line or "1")
+        if number is None or line is None:
             return None
-        return LineRef(month, self.word or "记", int(self.number), int(self.line or "1"))
+        return LineRef(month, self.word or "记", number, line)
 
 
 def link_to(ref: LineRef | None) -> LineLink | None:
@@ -140,7 +142,9 @@ def link_to(ref: LineRef | None) -> LineLink | None:
     if ref is None:
         return None
     values = {"month": str(ref.month), "word": ref.word, "number": ref.number, "line": ref.line_no}
-    return LineLink(str(ref), url_for("proofs.line", **values))
+    voucher = f"{ref.month} {ref.word}-{ref.number:04d}"
+    label = _("%(voucher)s, line %(line)s", voucher=voucher, line=ref.line_no)
+    return LineLink(label, url_for("proofs.line", **values))
 
 
 def _evidence(session: Session, actor: Actor, facts: VoucherFacts) -> list[Evidence]:
@@ -165,22 +169,33 @@ def show() -> ResponseReturnValue:
     heads = tuple(_head(row, rows[0]) for row in rows)
     log = find_log(session, org_id)
     asked = LineQuestion.of_request()
-    wanted = asked.ref() if asked.is_asked else None
-    found = wanted if wanted and queries.proof_of(session, org_id, wanted) else None
+    found = _found(session, org_id, asked)
     page = ProofsPage(
         origin=log.origin if log else "",
         newest=heads[0] if heads else None,
         heads=heads[1:],
         keys=tuple(queries.verifier_keys(session, org_id)),
         asked=asked,
-        found=link_to(found),
+        found=found,
         example=link_to(queries.last_line(session, org_id)),
         tile_urls=_first_tiles(rows[0].tree_size) if rows else (),
     )
     response = render("proofs/show.html", page)
-    if asked.is_asked and found is None:
+    if asked.is_asked and not found:
         response.status_code = 404
     return response
+
+
+def _found(session: Session, org_id: int, asked: LineQuestion) -> tuple[LineLink, ...]:
+    """Return the line that is asked for, or every line of a voucher; empty when none is covered."""
+    wanted = asked.ref() if asked.is_asked else None
+    if wanted is None:
+        return ()
+    if not asked.line:
+        refs = queries.covered_lines(session, org_id, wanted)
+    else:
+        refs = [wanted] if queries.proof_of(session, org_id, wanted) else []
+    return tuple(link for link in map(link_to, refs) if link)
 
 
 def _head(row: CheckpointRow, newest: CheckpointRow) -> Head:
@@ -252,7 +267,7 @@ def key() -> ResponseReturnValue:
     return _open(Response("\n".join([*keys, ""]), content_type=_PLAIN))
 
 
-@blueprint.get("/proofs/consistency/<int:old>/<int:new>")
+@blueprint.get(f"/proofs/consistency/<int(max={2**63 - 1}):old>/<int(max={2**63 - 1}):new>")
 @public
 def consistency(old: int, new: int) -> ResponseReturnValue:
     """Give anybody the proof that a checkpoint contains an earlier one."""

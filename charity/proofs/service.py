@@ -154,6 +154,18 @@ def append_leaves(
     return Appended(appender.count, log.tree_size, has_more)
 
 
+def begin_log(session: Session, *, org_id: int, at: datetime, settings: Settings) -> ProofLog:
+    """Begin an org's log before its first leaf; one that is there stays as it is.
+
+    Args:
+        session: a writing session.
+        org_id: whose books.
+        at: the instant it counts from.
+        settings: name the public address, for the log's name.
+    """
+    return _lock_log(session, org_id, at, settings)
+
+
 def _lock_log(session: Session, org_id: int, at: datetime, settings: Settings) -> ProofLog:
     """Return the org's log, held by this transaction; begin it when there is none."""
     log = session.get(ProofLog, org_id, with_for_update=True, populate_existing=True)

@@ -21,6 +21,15 @@ from charity.places.models import Org
 from charity.receipts.gift_lines import GiftPart, gift_lines, gift_parts
 from charity.receipts.rules import CHANNEL_TEXTS, NAMELESS
 
+#: Line of the voucher, which names the proof, by language of the document.
+_LINE = {"zh_Hans": "{} 第{}行", "zh_Hant": "{} 第{}行", "en": "{} line {}"}
+#: Between the purposes of a gift of several parts.
+_BETWEEN = {"zh_Hans": "、", "zh_Hant": "、", "en": ", "}
+#: Where gifts come from whose purpose a person wrote down: forms, slips, lists of donors. In
+#: the files of banks and platforms the payer's remark stands in its place.
+_WRITTEN = ("", "slips", "donor_list")
+_PURPOSE_LENGTH = 200
+
 #: Stands in fields of a preview that are given at issue only.
 UNSET = "—"
 
@@ -47,7 +56,8 @@ class Wording:
     Attributes:
         language: of the fixed words.
         title: how the donor asked to be named; empty for the name on record.
-        purpose: the donor's purpose; None for the words given with the gift.
+        purpose: the donor's purpose; None for the words a person wrote down with the gift,
+            else for what it was booked to.
     """
 
     language: str = "zh_Hans"
@@ -111,7 +121,10 @@ def compose(
     if asked := clean_line(wording.title, 501):
         is_nameless = asked in NAMELESS.values()
         title = NAMELESS[wording.language] if is_nameless else asked
-    purpose = donation.stated_purpose if wording.purpose is None else wording.purpose
+    purpose = wording.purpose
+    # What the form offered in another language is not the office's own wording.
+    if purpose is None or purpose in {_purpose(donation, parts, language) for language in _LINE}:
+        purpose = _purpose(donation, parts, wording.language)
     document = ReceiptDocument(
         language=cast(Language, wording.language),
         org_name=org.name_en if wording.language == "en" and org.name_en else org.name,
@@ -133,6 +146,14 @@ def compose(
     return Composed(document, is_nameless, tuple(parts))
 
 
+def _purpose(donation: Donation, parts: Sequence[GiftPart], language: str) -> str:
+    """Return the purpose as the donor stated it to a person, else what the gift was booked to."""
+    if donation.stated_purpose and donation.source_form in _WRITTEN:
+        return donation.stated_purpose
+    names = dict.fromkeys(part.earmark_in(language) or part.fund_in(language) for part in parts)
+    return _BETWEEN[language].join(names)[:_PURPOSE_LENGTH]
+
+
 def _reviewer(session: Session, parts: Sequence[GiftPart]) -> str:
     """Return who checked the gift's voucher, or posted it where a rule had been approved for it."""
     line = parts[0].line
@@ -142,8 +163,11 @@ def _reviewer(session: Session, parts: Sequence[GiftPart]) -> str:
 
 def _allocation(part: GiftPart, language: str) -> Allocation:
     """Return a part as printed."""
-    name = part.fund_name_en if language == "en" and part.fund_name_en else part.fund_name
-    return Allocation(part.fund_code, name, part.earmark_name, part.amount_fen, part.line.voucher_number)
+    voucher = "、".join(part.vouchers)
+    if len(part.vouchers) == 1:
+        voucher = _LINE[language].format(part.line.voucher_number, part.line.line_no)
+    purse = (part.fund_code, part.fund_in(language), part.earmark_in(language))
+    return Allocation(*purse, part.amount_fen, voucher)
 
 
 def number_it(

@@ -18,6 +18,7 @@ from charity.donations.models import Donation
 from charity.donations.publication import RECEIPT_STATES
 from charity.donations.rules import CHANNELS
 from charity.errors import Problem, Refused
+from charity.ids import key_of
 from charity.receipts import batches, handing, invoice_queries, queries, service
 from charity.receipts.common_routes import (
     blueprint,
@@ -104,7 +105,7 @@ def _receipt_columns() -> list[FileColumn]:
 def _cursor(text: str) -> tuple[int, int] | None:
     """Return year and number after which a page begins; None for the first page."""
     year, _dash, sequence = text.partition("-")
-    is_whole = year.isdigit() and sequence.isdigit() and len(text) < 20
+    is_whole = key_of(year) is not None and key_of(sequence) is not None
     return (int(year), int(sequence)) if is_whole else None
 
 

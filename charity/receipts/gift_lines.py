@@ -50,17 +50,29 @@ class GiftPart:
 
     Attributes:
         line: the last line that brought it in.
+        vouchers: numbers of the vouchers that made it what it is, the first one first; those
+            that a reversal took back in full are left out.
         fund_code, fund_name, fund_name_en: the fund.
-        earmark_name: empty where the fund's charter is all.
+        earmark_name, earmark_name_en: empty where the fund's charter is all.
         amount_fen: what is left of it, above zero.
     """
 
     line: GiftLine
+    vouchers: tuple[str, ...]
     fund_code: str
     fund_name: str
     fund_name_en: str
     earmark_name: str
+    earmark_name_en: str
     amount_fen: int
+
+    def fund_in(self, language: str) -> str:
+        """Return the fund's name in a language of documents."""
+        return self.fund_name_en if language == "en" and self.fund_name_en else self.fund_name
+
+    def earmark_in(self, language: str) -> str:
+        """Return the narrower purpose in a language of documents; empty for the charter."""
+        return self.earmark_name_en if language == "en" and self.earmark_name_en else self.earmark_name
 
 
 def gift_lines(session: Session, org_id: int, donation_ids: Sequence[int]) -> dict[int, list[GiftLine]]:
@@ -117,14 +129,19 @@ def gift_parts(session: Session, org_id: int, lines: Sequence[GiftLine]) -> list
     """Return the parts of one gift that the books still hold, in the order they were posted."""
     sums: dict[tuple[int, int], int] = defaultdict(int)
     last: dict[tuple[int, int], GiftLine] = {}
+    vouchers: dict[tuple[int, int], list[str]] = defaultdict(list)
     for line in lines:
         key = (line.fund_id, line.earmark_id)
         sums[key] += line.amount_fen
         if line.amount_fen > 0:
             last[key] = line
+        if sums[key] == 0:
+            vouchers[key].clear()
+        elif line.voucher_number not in vouchers[key]:
+            vouchers[key].append(line.voucher_number)
     names = _purses(session, org_id, list(sums))
     return [
-        GiftPart(last[key], *names[key], amount_fen=fen)
+        GiftPart(last[key], tuple(vouchers[key]), *names[key], amount_fen=fen)
         for key, fen in sums.items()
         if fen > 0 and key in last
     ]
@@ -132,14 +149,15 @@ def gift_parts(session: Session, org_id: int, lines: Sequence[GiftLine]) -> list
 
 def _purses(
     session: Session, org_id: int, keys: Sequence[tuple[int, int]]
-) -> Mapping[tuple[int, int], tuple[str, str, str, str]]:
-    """Return (fund, earmark) → code, name and English name of the fund, narrower purpose."""
+) -> Mapping[tuple[int, int], tuple[str, str, str, str, str]]:
+    """Return (fund, earmark) → code and names of the fund, names of the narrower purpose."""
+    purse = (Fund.code, Fund.name, Fund.name_en, Earmark.name, Earmark.name_en)
     rows = session.execute(
-        select(Fund.id, Earmark.id, Fund.code, Fund.name, Fund.name_en, Earmark.name, Earmark.is_default)
+        select(Fund.id, Earmark.id, *purse, Earmark.is_default)
         .join(Earmark, (Earmark.org_id == Fund.org_id) & (Earmark.fund_id == Fund.id))
         .where(Fund.org_id == org_id, Earmark.id.in_([earmark for _, earmark in keys]))
     )
     return {
-        (fund_id, earmark_id): (code, name, name_en, "" if is_charter else earmark)
-        for fund_id, earmark_id, code, name, name_en, earmark, is_charter in rows
+        (fund_id, earmark_id): (*names[:3], *(("", "") if is_charter else names[3:]))
+        for fund_id, earmark_id, *names, is_charter in rows
     }

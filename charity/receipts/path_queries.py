@@ -11,20 +11,18 @@ import hmac
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from charity.db import sum_of
+from charity.donations.fund_periods import SpentSince, spent_since
 from charity.donations.models import Donation
 from charity.ids import fold_code
-from charity.ledger.models import Account
 from charity.ledger.reading import read_voucher
-from charity.ledger.sealed_models import Voucher, VoucherLine
-from charity.periods import business_date
+from charity.periods import Month, business_date
 from charity.proofs.queries import inclusion_of, openings
 from charity.receipts.gift_lines import GiftPart, gift_lines, gift_parts
 from charity.receipts.models import Receipt
-from charity.receipts.rules import CHECK_CODE_LENGTH, SMALL_CELL, fold_number, fold_verify_code
+from charity.receipts.rules import CHECK_CODE_LENGTH, fold_number, fold_verify_code
 
 #: Fields of the own line laid open in its proof: what the donor knows anyway. The party is
 #: not among them, so the file can be handed on without naming anybody.
@@ -82,10 +80,9 @@ class PathPart:
 
     Attributes:
         position: 1, 2, 3 …; names its proof.
-        voucher, booked_on: where it was booked; links the public voucher number.
-        spent_fen: what the fund and purpose paid out since that day; None when so few
-            payments were made that the sum would tell of a person.
-        spent_until: the day of the last of them; None for none.
+        purpose, purpose_en: narrower than the fund; empty for its charter.
+        voucher, line_no, booked_on: where it was booked; these name its proof.
+        spent: what the fund has spent from the public period of that month on.
         is_proven: whether a published checkpoint holds its line.
     """
 
@@ -94,11 +91,12 @@ class PathPart:
     fund_name: str
     fund_name_en: str
     purpose: str
+    purpose_en: str
     amount_fen: int
     voucher: str
+    line_no: int
     booked_on: date
-    spent_fen: int | None
-    spent_until: date | None
+    spent: SpentSince
     is_proven: bool
 
 
@@ -161,10 +159,7 @@ def look_up(session: Session, org_id: int, number: str, check_code: str) -> Path
 
 
 def _path(session: Session, org_id: int, position: int, part: GiftPart) -> PathPart:
-    """Return one part with what its purse has paid out since."""
-    spent_fen, spent_until = spent_since(
-        session, org_id, part.line.fund_id, part.line.earmark_id, part.line.voucher_on
-    )
+    """Return one part with what its fund has spent since."""
     proof = inclusion_of(session, org_id, part.line.voucher_id, part.line.line_no)
     return PathPart(
         position=position,
@@ -172,41 +167,14 @@ def _path(session: Session, org_id: int, position: int, part: GiftPart) -> PathP
         fund_name=part.fund_name,
         fund_name_en=part.fund_name_en,
         purpose=part.earmark_name,
+        purpose_en=part.earmark_name_en,
         amount_fen=part.amount_fen,
         voucher=part.line.voucher_number,
+        line_no=part.line.line_no,
         booked_on=part.line.voucher_on,
-        spent_fen=spent_fen,
-        spent_until=spent_until,
+        spent=spent_since(session, org_id, part.line.fund_id, Month.from_code(part.line.month)),
         is_proven=proof is not None,
     )
-
-
-def spent_since(
-    session: Session, org_id: int, fund_id: int, earmark_id: int, from_on: date
-) -> tuple[int | None, date | None]:
-    """Return what a fund and purpose spent from a day on, in fen, and the last day of spending.
-
-    Closing vouchers only carry sums on and are left out. The sum is None while fewer than
-    ``SMALL_CELL`` lines make it up.
-    """
-    net = VoucherLine.debit_fen - VoucherLine.credit_fen
-    count, total, last = session.execute(
-        select(func.count(), sum_of(net), func.max(VoucherLine.voucher_on))
-        .select_from(VoucherLine)
-        .join(Account, Account.id == VoucherLine.account_id)
-        .join(Voucher, (Voucher.org_id == VoucherLine.org_id) & (Voucher.id == VoucherLine.voucher_id))
-        .where(
-            VoucherLine.org_id == org_id,
-            VoucherLine.fund_id == fund_id,
-            VoucherLine.earmark_id == earmark_id,
-            VoucherLine.voucher_on >= from_on,
-            Account.kind == "expense",
-            Voucher.kind.not_in(("closing", "opening")),
-        )
-    ).one()
-    if not count:
-        return 0, None
-    return (int(total) if count >= SMALL_CELL else None), last
 
 
 def proof_of(

@@ -6,17 +6,19 @@ Neither says a name. Both are kept by no cache and out of search engines.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from charity.ids import key_of
 from charity.receipts import path_queries
 from charity.receipts.common_routes import blueprint, reading
 from charity.receipts.forms import LookupForm, VerifyForm
 from charity.receipts.rules import (
-    SMALL_CELL,
     TRIES_PER_ADDRESS,
     TRIES_PER_RECEIPT,
     TRY_WINDOW_S,
@@ -26,9 +28,11 @@ from charity.receipts.rules import (
 from charity.web.access import public
 from charity.web.acts import status_of
 from charity.web.context import current_org, today
-from charity.web.limits import charge, client_address
+from charity.web.limits import charge, client_address, uncharge
 from charity.web.locale import language
 from charity.web.render import render
+
+T = TypeVar("T")
 
 
 def _private(response: Response) -> Response:
@@ -79,34 +83,39 @@ class LookupPage:
     Attributes:
         card: the path; None before it is asked for and where nothing fits.
         is_refused: nothing fits what was typed.
-        small_cell: fewer payments than this are not told as a sum.
     """
 
     form: LookupForm
     card: path_queries.PathCard | None
     is_refused: bool
     is_english: bool
-    small_cell: int
     on: date
 
 
-def _spend_tries(number: str) -> None:
-    """Count one try, per address and per receipt, whether or not there is such a receipt.
+def _limits(number: str) -> tuple[tuple[str, str, int], ...]:
+    """Return name, subject and limit of the counts a try is charged to.
 
-    The address comes first: who has no try left does not use up those of a donor.
+    All belong to the address that tries: numbers run in sequence, so that a count of the
+    receipt alone would let anybody keep its donor out. The code has 50 random bits; that,
+    not the limit, is what keeps a crowd of addresses from guessing it.
     """
-    charge(
-        name="receipt look-up by address",
-        subject=client_address(),
-        limit=TRIES_PER_ADDRESS,
-        window_s=TRY_WINDOW_S,
+    address = client_address()
+    return (
+        ("receipt look-up by address", address, TRIES_PER_ADDRESS),
+        ("receipt look-up", f"{current_org().id}/{fold_number(number)}/{address}", TRIES_PER_RECEIPT),
     )
-    charge(
-        name="receipt look-up",
-        subject=f"{current_org().id}/{fold_number(number)}",
-        limit=TRIES_PER_RECEIPT,
-        window_s=TRY_WINDOW_S,
-    )
+
+
+def _tried(number: str, look: Callable[[], T | None]) -> T | None:
+    """Return what a try finds; only one that finds nothing counts, whether or not there is such a receipt."""
+    limits = _limits(number)
+    for name, subject, limit in limits:
+        charge(name=name, subject=subject, limit=limit, window_s=TRY_WINDOW_S)
+    found = look()
+    if found is not None:
+        for name, subject, _limit in limits:
+            uncharge(name=name, subject=subject, window_s=TRY_WINDOW_S)
+    return found
 
 
 @blueprint.route("/lookup", methods=["GET", "POST"])
@@ -118,12 +127,10 @@ def lookup() -> ResponseReturnValue:
     if not form.is_submitted():
         form.number.data = request.args.get("number", "")[:40]
     elif form.validate():
-        _spend_tries(form.number.data or "")
-        card = path_queries.look_up(
-            reading(), current_org().id, form.number.data or "", form.check_code.data or ""
-        )
+        number, code = form.number.data or "", form.check_code.data or ""
+        card = _tried(number, lambda: path_queries.look_up(reading(), current_org().id, number, code))
         is_refused, status = card is None, 200 if card else 404
-    page = LookupPage(form, card, is_refused, language() == "en", SMALL_CELL, today())
+    page = LookupPage(form, card, is_refused, language() == "en", today())
     return _private(render("receipts/lookup.html", page, status))
 
 
@@ -134,17 +141,11 @@ def proof() -> ResponseReturnValue:
     form = LookupForm()
     found = None
     if form.validate():
-        _spend_tries(form.number.data or "")
-        position = request.form.get("part", "1")
-        found = path_queries.proof_of(
-            reading(),
-            current_org().id,
-            form.number.data or "",
-            form.check_code.data or "",
-            int(position) if position.isdigit() and len(position) < 4 else 0,
-        )
+        number, code = form.number.data or "", form.check_code.data or ""
+        part = key_of(request.form.get("part", "1")) or 0
+        found = _tried(number, lambda: path_queries.proof_of(reading(), current_org().id, number, code, part))
     if found is None:
-        page = LookupPage(form, None, True, language() == "en", SMALL_CELL, today())
+        page = LookupPage(form, None, True, language() == "en", today())
         return _private(render("receipts/lookup.html", page, 404))
     response = Response(
         json.dumps(found, ensure_ascii=False, indent=1) + "\n", content_type="application/json; charset=utf-8"

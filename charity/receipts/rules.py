@@ -86,12 +86,11 @@ ACTS: Mapping[str, str] = {
 BATCH_LIMIT = 2000
 CHECK_CODE_LENGTH = 10
 VERIFY_CODE_LENGTH = 20
-#: Tries of the look-up within an hour, per receipt and per address (domain rule: look-up safety).
+#: Wrong codes within an hour from one address, for one receipt and for all: a stranger's
+#: guesses keep nobody else from a receipt (domain rule: look-up safety).
 TRIES_PER_RECEIPT = 10
 TRIES_PER_ADDRESS = 30
 TRY_WINDOW_S = 3600
-#: Fewer payments than this are not told as a sum, since it would tell of a person.
-SMALL_CELL = 5
 
 #: What stands on a receipt whose giver named nobody.
 NAMELESS = {"zh_Hans": "爱心人士", "zh_Hant": "愛心人士", "en": "A kind-hearted giver (爱心人士)"}

@@ -394,11 +394,10 @@ def end_membership(session: Session, *, actor: Actor, username: str, reason: str
     for grant in grants:
         _revoke(session, actor, grant, why)
     membership.until_on = on
-    elsewhere = session.scalar(
-        select(Membership.id).where(
-            Membership.user_id == user.id, Membership.org_id != actor.org_id, Membership.until_on.is_(None)
-        )
+    others = select(Membership.id).where(
+        Membership.user_id == user.id, Membership.org_id != actor.org_id, Membership.until_on.is_(None)
     )
+    elsewhere = session.scalar(others, execution_options={"across_orgs": True})
     if elsewhere is None:
         user.is_active = False
         user.session_epoch += 1

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from flask import Flask, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, Unauthorized
+from werkzeug.exceptions import HTTPException, TooManyRequests, Unauthorized
 from werkzeug.routing import BuildError
 
 from charity.errors import N_, Refused
@@ -52,7 +52,7 @@ TEXTS: dict[int, tuple[str, str, str]] = {
     410: (
         N_("This page has been taken down"),
         N_("What stood here was shown for a limited time, or has been withdrawn."),
-        N_("Begin at the home page; corrections and withdrawals are listed under Disclosure."),
+        N_("Begin at the home page. What was corrected stands beside the figure it corrects."),
     ),
     413: (
         N_("The file is too large"),
@@ -118,8 +118,20 @@ def page_of(error: HTTPException) -> ErrorPage:
         title = N_("This form is out of date")
         what = N_("You have signed in or out since it was opened. Nothing was changed.")
         next_step = N_("Go back, load the page again and send the form once more.")
+    if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
+        return ErrorPage(status, gettext(title), gettext(what), _come_back(error.retry_after))
     sign_in_url = _sign_in_url() if status == 401 else ""
     return ErrorPage(status, gettext(title), gettext(what), gettext(next_step), (), sign_in_url)
+
+
+def _come_back(wait_s: int) -> str:
+    """Return when a further try is allowed, in words."""
+    minutes = -(-wait_s // 60)
+    if minutes < 60:
+        return str(ngettext("Try again in %(num)s minute.", "Try again in %(num)s minutes.", minutes))
+    return str(
+        ngettext("Try again in about %(num)s hour.", "Try again in about %(num)s hours.", -(-minutes // 60))
+    )
 
 
 def _sign_in_url() -> str:

@@ -79,7 +79,19 @@ def month(value: Month | int) -> str:
     known = value if isinstance(value, Month) else Month.from_code(value)
     if known.number == 13:
         return str(gettext("%(year)s audit adjustments", year=str(known.year)))
-    return str(gettext("%(year)s-%(month)s", year=str(known.year), month=f"{known.number:02d}"))
+    number = f"{known.number:02d}" if language() == "en" else str(known.number)
+    return str(gettext("%(year)s-%(month)s", year=str(known.year), month=number))
+
+
+def months(first: int, last: int) -> str:
+    """Return a run of months in words; Chinese names the year once: 2026年6月至7月."""
+    if first == last:
+        return month(first)
+    one, other = Month.from_code(first), Month.from_code(last)
+    end = month(other)
+    if language() != "en" and one.year == other.year and other.number <= 12:
+        end = str(gettext("%(month)s of the same year", month=str(other.number)))
+    return str(gettext("%(first)s to %(last)s", first=month(one), last=end))
 
 
 def hours(minutes: int) -> str:

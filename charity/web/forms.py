@@ -18,11 +18,13 @@ from flask_wtf.i18n import translations as library_translations
 from wtforms import Field, FieldList, FormField, PasswordField, SelectChoice, StringField, ValidationError
 from wtforms.widgets import DateInput, HiddenInput, TextArea, TextInput
 
-from charity.errors import N_, SENTENCES, Problem, Refused, register
+from charity.errors import N_, SENTENCES, Named, Problem, Refused, Term, register
 from charity.ids import ALPHABET, new_code
 from charity.money import format_yuan, parse_yuan
 from charity.names import clean_line
 from charity.periods import Month, parse_date
+from charity.web.filters import month as month_in_words
+from charity.web.locale import language
 
 PROBLEMS = register(
     {
@@ -50,7 +52,20 @@ _LOOSE_DATE = re.compile(r"(\d{4})[./年-](\d{1,2})[./月-](\d{1,2})日?")
 
 def sentence_of(problem: Problem) -> str:
     """Return the problem's sentence in the reader's language, its fields filled in."""
-    return gettext(SENTENCES[problem.code]) % dict(problem.params)
+    params = {name: _in_language(value) for name, value in problem.params.items()}
+    return gettext(SENTENCES[problem.code]) % params
+
+
+def _in_language(value: Any) -> Any:
+    """Return a value of a sentence in the reader's language; amounts and numbers as they are."""
+    match value:
+        case Term(message):
+            return gettext(message)
+        case Named(name, name_en):
+            return (language() == "en" and name_en) or name
+        case Month():
+            return month_in_words(value)
+    return value
 
 
 def choices_of(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:

@@ -15,6 +15,8 @@ from charity.web.locale import HTML_LANG, LANGUAGES, language
 
 #: Endpoints of the users feature.
 SIGN_IN, SIGN_OUT = "users.sign_in", "users.sign_out"
+#: The public page by which an error is reported.
+CONTACT = "disclosure.contact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Layout:
         languages: (code, own name) of every language.
         address: path and query of the page, for coming back after a switch.
         endpoint: the endpoint shown, to mark its entry in the navigation.
+        contact_url: where anybody reports an error.
         sign_in_url: where the office signs in, at the foot of public pages.
         sign_out_url: where the person signs out; empty on public pages.
         is_demo: whether the page must say 演示.
@@ -48,6 +51,7 @@ class Layout:
     languages: tuple[tuple[str, str], ...]
     address: str
     endpoint: str
+    contact_url: str
     sign_in_url: str
     sign_out_url: str
     is_demo: bool
@@ -82,6 +86,7 @@ def _frame(
         languages=tuple(LANGUAGES.items()),
         address=_address() if has_request_context() else "/",
         endpoint=(request.endpoint or "") if has_request_context() else "",
+        contact_url=_url(CONTACT),
         sign_in_url=_url(SIGN_IN),
         sign_out_url=_url(SIGN_OUT) if actor else "",
         is_demo=settings().is_demo,

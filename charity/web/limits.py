@@ -98,11 +98,37 @@ def charge(*, name: str, subject: str, limit: int, window_s: int) -> None:
         raise TooManyRequests(retry_after=window_s)
 
 
+def uncharge(*, name: str, subject: str, window_s: int) -> None:
+    """Take back a try that :func:`charge` counted in this request, because it turned out right.
+
+    Counting first and giving back keeps parallel tries from slipping past the limit.
+    """
+    at = now()
+    transact(lambda session: give_back(session, name=name, subject=subject, window_s=window_s, at=at))
+
+
 def client_address() -> str:
-    """Return the client's address behind the trusted proxies; of IPv6 the /64 network."""
+    """Return the client's address behind the trusted proxies; of IPv6 the /64 network.
+
+    An IPv4 address written as IPv6 (``::ffff:192.0.2.7``) is that IPv4 address. What a
+    proxy names without being an address (``unknown``) shares one limit.
+    """
     if not request.remote_addr:
         return "local"  # a Unix socket without a trusted proxy's header
-    address = ipaddress.ip_address(request.remote_addr.partition("%")[0])
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, 64), strict=False))
+    try:
+        address = ipaddress.ip_address(_bare(request.remote_addr))
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((address, 64), strict=False))
+        address = address.ipv4_mapped
     return str(address)
+
+
+def _bare(text: str) -> str:
+    """Return an address without zone, brackets and port, which some proxies add."""
+    text = text.partition("%")[0]
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

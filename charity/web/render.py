@@ -6,7 +6,7 @@ nothing else; undefined names are errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from datetime import date
 from typing import Any, Literal
@@ -103,8 +103,19 @@ class FileColumn:
     kind: Kind = "text"
 
 
+def is_plain_csv() -> bool:
+    """Say whether a file is asked for as programs read it: keys, no words."""
+    return request.args.get("plain") == "1"
+
+
 def exports(
-    rows: Sequence[Any], columns: Sequence[FileColumn], name: str, fmt: Literal["csv", "json"]
+    rows: Sequence[Any],
+    columns: Sequence[FileColumn],
+    name: str,
+    fmt: Literal["csv", "json"],
+    *,
+    about: Mapping[str, Any] | None = None,
+    next_url: str = "",
 ) -> Response:
     """Return a table as a file with the same rows as its page.
 
@@ -117,16 +128,21 @@ def exports(
         columns: in the order of the file.
         name: file name without ending, ASCII.
         fmt: ``csv`` or ``json``.
+        about: what JSON says of the whole table, by name; CSV is rows alone.
+        next_url: where the rows behind these are; a ``Link`` header, and ``next`` in JSON.
     """
     values = [[getattr(row, column.key) for column in columns] for row in rows]
     if fmt == "json":
-        response = Response(_json_of(columns, values, name), content_type="application/json; charset=utf-8")
+        head = {"name": name, **(about or {})} | ({"next": next_url} if next_url else {})
+        response = Response(_json_of(columns, values, head), content_type="application/json; charset=utf-8")
     else:
-        is_plain = request.args.get("plain") == "1"
+        is_plain = is_plain_csv()
         heads = [Column(column.key if is_plain else column.title, column.kind) for column in columns]
         body = write_csv(heads, values, bom=not is_plain)
         response = Response(body, content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    if next_url:
+        response.headers["Link"] = f'<{next_url}>; rel="next"'
     access = access_of(current_app, request.endpoint) if request.endpoint else None
     if access is not None and access.kind == "public":
         response.headers["Access-Control-Allow-Origin"] = "*"
@@ -134,7 +150,7 @@ def exports(
     return response
 
 
-def _json_of(columns: Sequence[FileColumn], rows: Sequence[Sequence[Any]], name: str) -> str:
+def _json_of(columns: Sequence[FileColumn], rows: Sequence[Sequence[Any]], about: Mapping[str, Any]) -> str:
     """Return a table as JSON text, one row a line, so that two versions can be compared."""
     heads = [{"key": column.key, "title": column.title, "kind": column.kind} for column in columns]
     keys = [column.key for column in columns]
@@ -147,5 +163,5 @@ def _json_of(columns: Sequence[FileColumn], rows: Sequence[Sequence[Any]], name:
         )
         for row in rows
     )
-    head = json.dumps({"name": name, "columns": heads})[:-1]
+    head = json.dumps({**about, "columns": heads})[:-1]
     return f'{head}, "rows": [\n' + ",\n".join(lines) + "\n]}\n"

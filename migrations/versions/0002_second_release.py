@@ -36,6 +36,116 @@ def upgrade() -> None:
     )
     op.create_index('ix_upkeep_backup_started', 'upkeep_backup', ['started_at'], unique=False)
     op.create_index('uq_upkeep_backup_running', 'upkeep_backup', ['state'], unique=True, sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
+    op.create_table('ledger_old_number',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('month', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('word', sa.String(length=4), nullable=False),
+    sa.Column('first_no', sa.Integer(), nullable=False),
+    sa.Column('last_no', sa.Integer(), nullable=False),
+    sa.Column('count', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_old_number_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'month', 'word', name=op.f('pk_ledger_old_number'))
+    )
+    op.create_table('ledger_open_item',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('fund_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('earmark_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('party_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('amount_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('since_on', sa.Date(), nullable=True),
+    sa.Column('ref', sa.String(length=80), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['ledger_account.id'], name=op.f('fk_ledger_open_item_account_id')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_open_item_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_open_item'))
+    )
+    op.create_table('ledger_opened_stock',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('fund_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('earmark_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('item', sa.String(length=120), nullable=False),
+    sa.Column('unit', sa.String(length=20), nullable=False),
+    sa.Column('quantity_milli', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('value_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('store', sa.String(length=80), nullable=False),
+    sa.Column('expires_on', sa.Date(), nullable=True),
+    sa.ForeignKeyConstraint(['account_id'], ['ledger_account.id'], name=op.f('fk_ledger_opened_stock_account_id')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_opened_stock_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_opened_stock'))
+    )
+    op.create_table('ledger_owed_ticket',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('amount_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('received_on', sa.Date(), nullable=False),
+    sa.Column('ref', sa.String(length=80), nullable=False),
+    sa.Column('invoice_number', sa.String(length=40), nullable=True),
+    sa.Column('issued_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('issued_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_owed_ticket_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_owed_ticket'))
+    )
+    op.create_table('ledger_year_figure',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('year', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('income_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('programme_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('admin_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('expense_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('net_assets_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('restricted_fen', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_year_figure_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'year', name=op.f('pk_ledger_year_figure'))
+    )
+    op.create_table('places_qualification',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('from_on', sa.Date(), nullable=False),
+    sa.Column('until_on', sa.Date(), nullable=True),
+    sa.Column('number', sa.String(length=80), nullable=False),
+    sa.Column('issued_by', sa.String(length=80), nullable=False),
+    sa.CheckConstraint("kind IN ('public_fundraising', 'charity', 'tax_exempt', 'tax_deductible')", name=op.f('ck_places_qualification_kind_known')),
+    sa.CheckConstraint('until_on IS NULL OR until_on >= from_on', name=op.f('ck_places_qualification_dates_in_order')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_places_qualification_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'kind', 'from_on', name=op.f('pk_places_qualification'))
+    )
+    op.create_table('privacy_request',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('public_no', sa.String(length=20), nullable=False),
+    sa.Column('subject_kind', sa.String(length=8), nullable=False),
+    sa.Column('subject_no', sa.String(length=40), nullable=False),
+    sa.Column('kind', sa.String(length=8), nullable=False),
+    sa.Column('wish', sa.Text(), nullable=False),
+    sa.Column('received_on', sa.Date(), nullable=False),
+    sa.Column('due_on', sa.Date(), nullable=False),
+    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('recorded_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('recorded_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('verified_how', sa.String(length=200), nullable=False),
+    sa.Column('verified_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('verified_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('refusal', sa.String(length=20), nullable=False),
+    sa.Column('answer', sa.Text(), nullable=False),
+    sa.Column('decided_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("(state = 'refused') = (refusal <> '')", name=op.f('ck_privacy_request_refused_with_reason')),
+    sa.CheckConstraint("(state IN ('fulfilled', 'refused')) = (decided_by IS NOT NULL)", name=op.f('ck_privacy_request_decided_by_somebody')),
+    sa.CheckConstraint("kind IN ('copy', 'correct', 'erase')", name=op.f('ck_privacy_request_kind_known')),
+    sa.CheckConstraint("refusal IN ('', 'identity', 'retention', 'correct_already', 'others', 'nothing_held')", name=op.f('ck_privacy_request_refusal_known')),
+    sa.CheckConstraint("state IN ('received', 'verified', 'fulfilled', 'refused', 'withdrawn')", name=op.f('ck_privacy_request_state_known')),
+    sa.CheckConstraint("subject_kind IN ('donor', 'user')", name=op.f('ck_privacy_request_subject_known')),
+    sa.CheckConstraint('decided_by IS NULL OR decided_by <> recorded_by', name=op.f('ck_privacy_request_second_person')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_privacy_request_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_privacy_request')),
+    sa.UniqueConstraint('org_id', 'public_no', name=op.f('uq_privacy_request_org_id_public_no'))
+    )
+    op.create_index('ix_privacy_request_due', 'privacy_request', ['org_id', 'state', 'due_on'], unique=False)
     op.create_table('retention_hold',
     sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -76,6 +186,39 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_upkeep_drill'))
     )
     op.create_index('ix_upkeep_drill_at', 'upkeep_drill', ['org_id', 'drilled_at'], unique=False)
+    op.create_table('users_sign_in_policy',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('second_factor', sa.String(length=8), nullable=False),
+    sa.Column('step_up_min', sa.Integer(), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('set_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('set_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("second_factor IN ('offered', 'money', 'everyone')", name=op.f('ck_users_sign_in_policy_second_factor_known')),
+    sa.CheckConstraint('step_up_min >= 0', name=op.f('ck_users_sign_in_policy_step_up_not_negative')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_users_sign_in_policy_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_users_sign_in_policy'))
+    )
+    op.create_table('ledger_opening',
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('start_month', sa.Integer(), nullable=False),
+    sa.Column('system', sa.String(length=60), nullable=False),
+    sa.Column('proposer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('proposed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('approver_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('taken_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.CheckConstraint("(state = 'taken') = (taken_at IS NOT NULL)", name=op.f('ck_ledger_opening_taken')),
+    sa.CheckConstraint("state IN ('proposed','taken','withdrawn')", name=op.f('ck_ledger_opening_state')),
+    sa.CheckConstraint('approver_id IS NULL OR approver_id <> proposer_id', name=op.f('ck_ledger_opening_two')),
+    sa.ForeignKeyConstraint(['org_id', 'sha256'], ['ledger_attachment.org_id', 'ledger_attachment.sha256'], name=op.f('fk_ledger_opening_org_id_sha256')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_opening_org_id')),
+    sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_opening'))
+    )
+    op.create_index('ux_ledger_opening_state', 'ledger_opening', ['org_id', 'state'], unique=True, sqlite_where=sa.text("state <> 'withdrawn'"), postgresql_where=sa.text("state <> 'withdrawn'"))
     op.create_table('proofs_restoration',
     sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
@@ -90,6 +233,90 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['org_id'], ['proofs_log.org_id'], name=op.f('fk_proofs_restoration_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'number', name=op.f('pk_proofs_restoration'))
     )
+    op.create_table('users_authenticator_app',
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('secret', sa.Text(), nullable=False),
+    sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('confirmed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('last_step', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_authenticator_app_user_id')),
+    sa.PrimaryKeyConstraint('user_id', name=op.f('pk_users_authenticator_app'))
+    )
+    op.create_table('users_factor_reset',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('org_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('state', sa.String(length=8), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('asked_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('decided_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("(state = 'asked') = (decided_by IS NULL)", name=op.f('ck_users_factor_reset_decided_by_somebody')),
+    sa.CheckConstraint("state IN ('asked', 'done', 'declined')", name=op.f('ck_users_factor_reset_state_known')),
+    sa.CheckConstraint('asked_by <> user_id', name=op.f('ck_users_factor_reset_not_for_oneself')),
+    sa.CheckConstraint('decided_by IS NULL OR (decided_by <> asked_by AND decided_by <> user_id)', name=op.f('ck_users_factor_reset_second_person')),
+    sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_users_factor_reset_org_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_factor_reset_user_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_users_factor_reset'))
+    )
+    op.create_index(op.f('ix_users_factor_reset_user_id'), 'users_factor_reset', ['user_id'], unique=False)
+    op.create_index('uq_users_factor_reset_open', 'users_factor_reset', ['user_id'], unique=True, sqlite_where=sa.text("state = 'asked'"), postgresql_where=sa.text("state = 'asked'"))
+    op.create_table('users_passkey',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('credential_id', sa.Text(), nullable=False),
+    sa.Column('credential_sha256', sa.String(length=64), nullable=False),
+    sa.Column('public_key', sa.LargeBinary(), nullable=False),
+    sa.Column('sign_count', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('name', sa.String(length=60), nullable=False),
+    sa.Column('is_synced', sa.Boolean(), nullable=False),
+    sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_passkey_user_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_users_passkey')),
+    sa.UniqueConstraint('credential_sha256', name=op.f('uq_users_passkey_credential_sha256'))
+    )
+    op.create_index(op.f('ix_users_passkey_user_id'), 'users_passkey', ['user_id'], unique=False)
+    op.create_table('users_recovery_code',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('code_hash', sa.String(length=64), nullable=False),
+    sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_recovery_code_user_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_users_recovery_code')),
+    sa.UniqueConstraint('code_hash', name=op.f('uq_users_recovery_code_code_hash'))
+    )
+    op.create_index(op.f('ix_users_recovery_code_user_id'), 'users_recovery_code', ['user_id'], unique=False)
+    op.create_table('users_session',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('token_hash', sa.String(length=64), nullable=False),
+    sa.Column('epoch', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('stage', sa.String(length=5), nullable=False),
+    sa.Column('device', sa.String(length=80), nullable=False),
+    sa.Column('device_hash', sa.String(length=64), nullable=False),
+    sa.Column('address', sa.Text(), nullable=False),
+    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('proved_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('must_enrol', sa.Boolean(), nullable=False),
+    sa.Column('challenge', sa.String(length=100), nullable=False),
+    sa.Column('challenge_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('ended_how', sa.String(length=20), nullable=False),
+    sa.CheckConstraint("(ended_at IS NULL) = (ended_how = '')", name=op.f('ck_users_session_ended_somehow')),
+    sa.CheckConstraint("stage IN ('half', 'whole')", name=op.f('ck_users_session_stage_known')),
+    sa.ForeignKeyConstraint(['user_id'], ['users_user.id'], name=op.f('fk_users_session_user_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_users_session')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_users_session_token_hash'))
+    )
+    op.create_index('ix_users_session_device', 'users_session', ['user_id', 'device_hash'], unique=False)
+    op.create_index(op.f('ix_users_session_started_at'), 'users_session', ['started_at'], unique=False)
+    op.create_index(op.f('ix_users_session_user_id'), 'users_session', ['user_id'], unique=False)
+    op.add_column('ledger_draft', sa.Column('series', sa.String(length=4), server_default='', nullable=False))
+    op.add_column('messages_message', sa.Column('via', sa.String(length=4), server_default='', nullable=False))
     # ### end Alembic commands ###
 
 

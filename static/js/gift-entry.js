@@ -1,5 +1,6 @@
 // Forms of gifts: Enter moves on instead of sending half a form, Ctrl+Enter sends, the grid of
-// slips counts along, and in the queue of unclear purposes one key a fund presses its button.
+// slips counts along, the place of money follows the channel, and in the queue of unclear
+// purposes one key a fund presses its button.
 // Without this script the buttons do the same and the server counts.
 
 import { readFen, writeYuan } from "./sum-lines.js";
@@ -31,7 +32,22 @@ function onKey(form, event) {
   open[open.indexOf(target) + 1]?.focus();
 }
 
+/** Offers the places at which money of the chosen channel arrives, the usual one first. */
+function followChannel(form) {
+  const [channel, place] = [form.elements.channel, form.elements.place];
+  if (!channel || !place?.dataset.places) return;
+  const fitting = JSON.parse(place.dataset.places);
+  const fit = (isChosen) => {
+    const codes = fitting[channel.value] ?? [];
+    for (const option of place.options) option.disabled = !codes.includes(option.value);
+    if (isChosen && !codes.includes(place.value) && codes.length) place.value = codes[0];
+  };
+  channel.addEventListener("change", () => fit(true));
+  fit(false);
+}
+
 for (const form of document.querySelectorAll("form[data-gift-entry]")) {
+  followChannel(form);
   form.addEventListener("keydown", (event) => onKey(form, event));
   form.addEventListener("input", () => count(form));
   count(form);

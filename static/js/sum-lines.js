@@ -105,6 +105,8 @@ function addLine(form) {
   const holder = document.createElement("table"); // a line is a row, or a body of rows
   holder.innerHTML = template.innerHTML.replaceAll("__index__", String(lines.length));
   const line = holder.querySelector("[data-line]");
+  const [fund, above] = [inLine(line, "fund"), fundOf(last)];
+  if (fund && [...fund.options].some((option) => option.value === above)) fund.value = above;
   last.after(line);
   return line;
 }

@@ -25,9 +25,10 @@ const only = (found) => (found.length === 1 ? found[0] : null);
 
 /**
  * Return the one account a text means for a kind of fund, or null where none or several do.
- * An account that cannot carry the fund gives way to its sister that can: 510101 to 510102.
+ * With mayGiveWay, an account that cannot carry the fund gives way to its sister that can:
+ * 510101 to 510102. That is for a fund chosen after the account; a code typed in full is meant.
  */
-export function accountOf(text, accounts, kind = "") {
+export function accountOf(text, accounts, kind = "", mayGiveWay = false) {
   const typed = text.trim().toLowerCase();
   if (!typed) return null;
   const code = CODE.exec(typed)?.[1];
@@ -35,15 +36,52 @@ export function accountOf(text, accounts, kind = "") {
     return only(accounts.filter((account) => account.text.includes(typed) && fits(account, kind)));
   }
   const named = accounts.find((account) => account.code === code);
+  if (named && !mayGiveWay) return named;
   if (named && fits(named, kind)) return named;
   const head = code.slice(0, 4);
   const sisters = accounts.filter((account) => account.code.startsWith(head) && fits(account, kind));
   return only(sisters) ?? named ?? null;
 }
 
-function kindOf(line) {
+const fieldOf = (line, role) => line.querySelector(`[data-role="${role}"]`);
+
+function kindOf(line, fund = fieldOf(line, "fund").value) {
   const kinds = JSON.parse(line.closest("form").dataset.fundKinds);
-  return kinds[line.querySelector('[data-role="fund"]').value.split("/", 1)[0]] ?? "";
+  return kinds[fund.split("/", 1)[0]] ?? "";
+}
+
+/** Choose the fund an account asks for: that of a line above, or the only one there is. */
+function chooseFund(line, account) {
+  const above = [...line.closest("form").querySelectorAll("[data-line]")]
+    .filter((other) => other.compareDocumentPosition(line) & Node.DOCUMENT_POSITION_FOLLOWING)
+    .map((other) => fieldOf(other, "fund").value)
+    .reverse();
+  const fitting = (funds) => funds.filter((fund) => fits(account, kindOf(line, fund)));
+  const offered = [...fieldOf(line, "fund").options].map((option) => option.value);
+  const fund = fitting(above)[0] ?? only(fitting(offered));
+  if (fund) fieldOf(line, "fund").value = fund;
+}
+
+/** Let the lines below that nothing is written in yet begin with this line's fund. */
+function passOn(line) {
+  const isEmpty = (other) => ["account", "debit", "credit"].every((role) => !fieldOf(other, role).value);
+  for (let next = line.nextElementSibling; next?.matches("[data-line]") && isEmpty(next); ) {
+    fieldOf(next, "fund").value = fieldOf(line, "fund").value;
+    next = next.nextElementSibling;
+  }
+}
+
+/** Say that account and fund do not go together, beside the fund. */
+function showMisfit(line, account) {
+  const isMisfit = Boolean(account) && !fits(account, kindOf(line));
+  fieldOf(line, "fund").toggleAttribute("data-misfit", isMisfit);
+  line.querySelector("[data-fund-hint]").hidden = !isMisfit;
+}
+
+/** Say, while one types, that a summary is too long; nothing is cut. */
+function showLength(field) {
+  const hint = field.parentElement.querySelector("[data-length-hint]");
+  if (hint) hint.hidden = field.value.trim().length <= Number(field.dataset.limit);
 }
 
 function unfold(line, isOpen) {
@@ -57,10 +95,12 @@ function unfold(line, isOpen) {
 }
 
 /** Show what the line's account needs: a place of money, the kind of net-asset change. */
-function follow(line) {
-  const field = line.querySelector('[data-role="account"]');
-  const account = accountOf(field.value, options, kindOf(line));
+function follow(line, role = "") {
+  const field = fieldOf(line, "account");
+  const account = accountOf(field.value, options, kindOf(line), role === "fund");
   if (account) field.value = account.value;
+  if (account && role === "account" && !fits(account, kindOf(line))) chooseFund(line, account);
+  showMisfit(line, account);
   line.toggleAttribute("data-no-money", Boolean(account) && !account.isMoney);
   if (account && NET_ASSETS.has(account.code)) unfold(line, true);
 }
@@ -75,6 +115,7 @@ function dress(line) {
 async function ask(form, controller) {
   const data = new FormData(form);
   data.delete("files");
+  data.set("chosen_files", String(form.querySelector("#files").files.length));
   const answer = await fetch(form.dataset.previewUrl, {
     method: "POST",
     body: data,
@@ -146,14 +187,17 @@ function start(form) {
   form.addEventListener("change", (event) => {
     isChanged = true;
     if (["account", "fund"].includes(event.target.dataset.role)) {
-      follow(event.target.closest("[data-line]"));
+      const line = event.target.closest("[data-line]");
+      follow(line, event.target.dataset.role);
+      passOn(line);
     } else if (event.target === input || event.target.name === "drop") {
       showFiles(form, input);
     }
     preview();
   });
-  form.addEventListener("input", () => {
+  form.addEventListener("input", (event) => {
     isChanged = true;
+    if (event.target.dataset.role === "summary") showLength(event.target);
   });
   form.addEventListener("submit", () => {
     isChanged = false;

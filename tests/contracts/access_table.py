@@ -8,6 +8,7 @@ a visitor without a login; the others are the roles of docs/roles.md in their or
 from __future__ import annotations
 
 TABLE = """
+disclosure.contact                       +++++++++++++
 disclosure.donations                     +++++++++++++
 disclosure.fund                          +++++++++++++
 disclosure.funds                         +++++++++++++

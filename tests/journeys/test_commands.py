@@ -18,11 +18,12 @@ from flask.cli import FlaskGroup
 from sqlalchemy.engine import Connection
 
 from charity import create_app
-from charity.config import Settings
+from charity.config import Settings, load_settings
 from charity.db import db
 from tests.builders import make_user
 from tests.conftest import Clock
 from tests.gifts import Office, Pay, wechat_bill
+from tests.support.databases import KEYS
 from tests.support.offices import database
 
 __all__ = ["database"]
@@ -137,6 +138,17 @@ def test_wrong_use_exits_with_2_and_says_why(flask: Run, tmp_path: Path, args: t
     code, _, said = flask(*(arg.format(file=path) for arg in args))
     assert code == 2
     assert said.strip()
+
+
+@pytest.mark.parametrize("command", [("check",), ("orgs",), ("guard",), ("worker",), ("reseal",)])
+def test_a_command_without_a_database_says_what_to_set(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Nobody told where the books lie: an empty database is opened, and nothing is asked of it."""
+    app = create_app(load_settings({"CHARITY_ENV": "test", "CHARITY_DATA": str(tmp_path), **KEYS}))
+    group = FlaskGroup(create_app=lambda: app, set_debug_flag=False)
+    done = CliRunner().invoke(group, command, catch_exceptions=False)
+    assert done.exit_code == 2 and "Set CHARITY_DATA" in done.stderr
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_a_bill_is_judged_then_booked_once(flask: Run, tmp_path: Path) -> None:

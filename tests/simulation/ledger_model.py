@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -79,6 +79,8 @@ class Draft:
     reviewer: int | None = None
     cashier: int | None = None
     hold: int | None = None
+    #: Whoever wrote it before its maker.
+    earlier: frozenset[int] = frozenset()
     reverses: int | None = None
     corrects: int | None = None
 
@@ -163,6 +165,8 @@ class Model:
             return codes
         if act == "submit" and (codes := self._submit_codes(draft)):
             return codes
+        if act in ("review", "sign") and (codes := self._money_codes(draft)):
+            return codes
         draft.state = STEPS[draft.state, act][0]
         if act == "review":
             draft.reviewer = who[0]
@@ -181,6 +185,8 @@ class Model:
             return {"permission_missing"}
         name = {"review": "reviewer", "sign": "cashier", "post": "poster"}.get(act, "")
         codes = {f"{other}_is_{name}" for other in others if getattr(draft, other) == who[0]}
+        if "maker" in others and who[0] in draft.earlier:
+            codes.add(f"maker_is_{name}")
         if act == "recall" and draft.maker != who[0]:
             codes.add("only_maker_recalls")
         if act == "sign" and not draft.has_money:
@@ -191,8 +197,26 @@ class Model:
 
     def _submit_codes(self, draft: Draft) -> set[str]:
         codes = set() if draft.lines else {"voucher_too_short"}
-        if not self.is_open.get(draft.month, False):
+        if draft.month not in self.is_open:
             codes.add("period_not_open")
+        elif not self.is_open[draft.month]:
+            codes |= {"period_closed", "period_all_closed"}
+        return codes
+
+    def _money_codes(self, draft: Draft) -> set[str]:
+        """Return whether a draft takes what is not there now, whatever else waits."""
+        trial = copy.deepcopy(self)
+        if draft.hold is not None and draft.hold in trial.ended:
+            return {"hold_ended"} if any(fen < 0 for fen in trial._book(draft.lines).values()) else set()
+        if draft.hold is not None:
+            purse, fen = trial.holds[draft.hold]
+            trial.available[purse] += fen
+        codes: set[str] = set()
+        for purse, delta in trial._book(draft.lines).items():
+            trial.available[purse] += delta
+            trial.moved.setdefault(draft.month, Counter())[purse] += delta
+            if delta < 0 and trial._is_short(purse, draft.month):
+                codes |= OVERDRAWN
         return codes
 
     # -- posting
@@ -216,15 +240,9 @@ class Model:
         codes = self._target_codes(draft)
         if draft.on < self.last_on.get(draft.month, draft.on):
             codes.add("date_before_last")
-        if draft.hold is not None:
-            purse, fen = self.holds[draft.hold]
-            if draft.hold in self.ended:
-                codes.add("hold_ended")
-            else:
-                self.ended.add(draft.hold)
-                self.available[purse] += fen
-                self.held[purse] -= fen
         deltas = self._book(draft.lines)
+        if draft.hold is not None:
+            codes |= self._settle(draft.hold, deltas)
         for purse, delta in deltas.items():
             self.available[purse] += delta
             self.moved[draft.month][purse] += delta
@@ -236,6 +254,19 @@ class Model:
         amount = draft.lines[0][0] + draft.lines[0][1]
         self.vouchers[-draft_id] = Voucher(draft, numbers[draft_id], amount)
         return codes
+
+    def _settle(self, hold: int, deltas: Mapping[Purse, int]) -> set[str]:
+        """End a hold by what a voucher takes from its purse; return why it cannot."""
+        purse, fen = self.holds[hold]
+        if hold in self.ended:
+            return {"hold_ended"}
+        self.ended.add(hold)
+        self.available[purse] += fen
+        self.held[purse] -= fen
+        taken = -deltas.get(purse, 0)
+        if taken <= 0:
+            return {"hold_not_paid"}
+        return {"hold_too_small"} if taken > fen else set()
 
     def _target_codes(self, draft: Draft) -> set[str]:
         """Return why a correction no longer fits what it corrects, and note what it takes."""
@@ -345,4 +376,4 @@ def scaled(lines: Sequence[Line], fen: int) -> tuple[Line, ...]:
 
 def edited(draft: Draft, lines: tuple[Line, ...], maker: int) -> Draft:
     """Return a draft whose contents somebody has replaced."""
-    return replace(draft, lines=lines, maker=maker)
+    return replace(draft, lines=lines, maker=maker, earlier=draft.earlier | {draft.maker})

@@ -36,6 +36,8 @@ class Page(HTMLParser):
         text: everything a person reads, blanks folded.
         inline: scripts, styles and handlers written into the page, which the content policy refuses.
         unclosed: elements left open, or closed without being open.
+        clashing: names of buttons that a hidden field of the same form carries too: a browser
+            sends the hidden field first, and it wins.
     """
 
     language: str = ""
@@ -49,6 +51,8 @@ class Page(HTMLParser):
     text: str = ""
     inline: list[str] = field(default_factory=list)
     unclosed: list[str] = field(default_factory=list)
+    clashing: list[str] = field(default_factory=list)
+    _hidden: set[str] = field(default_factory=set)
     _open: list[str] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
     _labels: set[str] = field(default_factory=set)
@@ -87,8 +91,19 @@ class Page(HTMLParser):
         if tag not in _VOID:
             self._open.append(tag)
 
+    def _notice_form(self, tag: str, values: dict[str, str]) -> None:
+        """Remember the hidden fields of a form, and buttons whose name one of them has."""
+        name = values.get("name", "")
+        if tag == "form":
+            self._hidden = set()
+        elif tag == "input" and values.get("type") == "hidden":
+            self._hidden.add(name)
+        elif tag == "button" and name in self._hidden:
+            self.clashing.append(name)
+
     def _notice(self, tag: str, values: dict[str, str]) -> None:
         """Remember what an element says by its attributes."""
+        self._notice_form(tag, values)
         if tag == "html":
             self.language = values.get("lang", "")
         elif tag == "a" and "href" in values:
@@ -155,6 +170,7 @@ def faults(found: Page) -> list[str]:
         wrong.append(f"{len(found.headings)} h1")
     wrong += [f"the field {name} has no label" for name in found.unlabelled]
     wrong += [f"the id {name} stands twice" for name in found.repeated_ids]
+    wrong += [f"a hidden field {name} wins over the buttons of that name" for name in found.clashing]
     wrong += [f"<{tag}> is not balanced" for tag in found.unclosed]
     wrong += [f"{what} is written into the page" for what in found.inline]
     wrong += [f"{url} is not ours" for url in found.assets if re.match(r"(?:[a-z]+:)?//", url)]

@@ -221,7 +221,8 @@ def _attach(session: object, *, actor: object, draft_id: int, data_dir: Path) ->
     """Attach a paper to a draft, as its maker does at the voucher form."""
     from dataclasses import replace
 
-    from charity.ledger.drafting import draft_value, edit_draft, load_draft
+    from charity.ledger.drafting import edit_draft, load_draft
+    from charity.ledger.judging import draft_value
 
     row = load_draft(session, actor.org_id, draft_id)  # type: ignore[attr-defined, arg-type]
     sha = store_attachment(

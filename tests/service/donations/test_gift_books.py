@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from charity.db import transact
@@ -71,15 +72,18 @@ def test_a_gift_without_a_paper_waits_in_the_makers_hands(office: Office) -> Non
     assert [(draft.state, draft.posting_rule_id) for draft in office.drafts()] == [("draft", None)]
 
 
-def test_without_a_rule_in_force_a_person_reviews(office: Office) -> None:
+def test_without_a_rule_in_force_a_person_reviews(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.ledger.act(setup.write_posting_rule, "chief", code="P02", text="新版", on=date(2026, 1, 1))
     before = date(2025, 12, 31)
     assert setup.rule_in_force(office.session, office.org_id, "P02", before) is None
     office.session.rollback()
-    transact(
-        lambda own: own.execute(text("UPDATE ledger_posting_rule SET approved_at = NULL")),
-        session=office.session,
+    # What two people approved is not taken back, so the rules are looked for before they began.
+    real = setup.rule_in_force
+    monkeypatch.setattr(
+        drafts, "rule_in_force", lambda own, org_id, code, on: real(own, org_id, code, before)
     )
+    assert setup.rule_in_force(office.session, office.org_id, "P02", TODAY) is None
+    office.session.rollback()
     record(office, gift(parts=(Part("F1"),), attachments=(paper(office),)))
     draft = office.drafts()[0]
     assert (draft.state, draft.posting_rule_id) == ("draft", None)
@@ -329,16 +333,14 @@ def test_several_gifts_go_to_one_fund_in_one_act(office: Office) -> None:
     assert_sound(office)
 
 
-def test_a_gift_that_cannot_be_drafted_says_why_and_does_not_hold_up_the_others(office: Office) -> None:
+def test_a_gift_that_cannot_be_drafted_says_why_and_does_not_hold_up_the_others(
+    office: Office, owner_connection: Connection
+) -> None:
     office.book(office.stage(wechat_bill([Pay("41", "1.00")])))
     donation = office.session.scalars(select(Donation)).one()
     assert donation.blocked_by == ""
-    transact(
-        lambda own: own.execute(
-            text("UPDATE ledger_account SET until_on = '2026-01-31' WHERE code = '410101'")
-        ),
-        session=office.session,
-    )
+    office.session.rollback()
+    owner_connection.execute(text("UPDATE ledger_account SET until_on = '2026-01-31' WHERE code = '410101'"))
     office.book(office.stage(wechat_bill([Pay("42", "2.00")])))
     blocked = office.session.scalars(select(Donation).where(Donation.reference == "42")).one()
     assert (blocked.draft_id, blocked.blocked_by) == (None, "account_unknown")

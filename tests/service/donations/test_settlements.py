@@ -155,7 +155,7 @@ def test_a_refund_takes_back_what_its_gift_brought(platform: Office) -> None:
     assert [(row.verdict, row.action) for row in platform.rows(file)] == [("refund", "refund")]
     platform.book(file)
     refund = platform.session.scalars(select(Refund)).one()
-    assert (refund.amount_fen, refund.fee_back_fen, refund.parts) == (2_000, 12, [2_000])
+    assert (refund.amount_fen, refund.fee_back_fen, refund.parts) == (2_000, 12, [["F2", "F2", 2_000]])
     draft = platform.drafts("draft")[0]
     assert draft.summary.startswith("退还捐赠 D-")
     assert draft.posting_rule_id is None
@@ -205,7 +205,7 @@ def record_refund(office: Office, gift_id: int, fen: int, **values: object) -> i
     return office.act(refunds.record_refund, refund=refund, on=TODAY)
 
 
-def test_a_refund_needs_a_reason_a_drafted_gift_and_a_known_giver(platform: Office) -> None:
+def test_a_refund_needs_a_reason_a_posted_gift_and_a_known_giver(platform: Office) -> None:
     gift_id = platform.session.scalars(select(Donation.id).where(Donation.reference == "41")).one()
     with pytest.raises(Refused) as refused:
         record_refund(platform, gift_id, 100, reason=" ")
@@ -223,7 +223,7 @@ def test_a_refund_needs_a_reason_a_drafted_gift_and_a_known_giver(platform: Offi
     unknown = service.GiftEntry(donor, 700, "bank", "B1", TODAY, is_unidentified=True)
     unclaimed = platform.act(service.record_donation, gift=unknown, on=TODAY, key="K8")
     platform.permissions = frozenset({"ledger.draft"})
-    for gift, code in ((waiting, "refund_not_drafted"), (unclaimed, "refund_unidentified")):
+    for gift, code in ((waiting, "refund_not_posted"), (unclaimed, "refund_unidentified")):
         became = record_refund(platform, gift.id, 100)
         assert isinstance(became, Problem)
         assert became.code == code

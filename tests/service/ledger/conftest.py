@@ -6,6 +6,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.books import Ledger, open_books
+from tests.service.ledger.forging import stage
+
+__all__ = ["stage"]
 
 
 @pytest.fixture

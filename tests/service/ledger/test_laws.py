@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from charity.errors import Refused
-from charity.ledger import closing, corrections, drafting, posting, setup, spending
+from charity.ledger import closing, corrections, drafting, posting, setup
 from charity.ledger.checks import run_checks
-from charity.ledger.models import Draft
 from charity.ledger.queries import fund_cards, open_incidents, trial_balance
 from charity.ledger.reading import read_voucher
 from charity.ledger.rules import DraftLine
@@ -90,7 +89,8 @@ def test_a_receipt_voucher_into_a_closed_month_is_refused_whatever_its_word(sess
     draft_id = ledger.draft(read_journal(gift("2026-03-09", "10", "GEN"))[0])
     with pytest.raises(Refused) as caught:
         ledger.approve(draft_id)
-    assert caught.value.codes == ["period_not_open"]
+    assert caught.value.codes == ["period_closed"]
+    assert "2026-04" in str(caught.value.problems[0].params["next"])
 
 
 def _gift_of_march_was_ten_times_too_large(ledger: Ledger) -> int:
@@ -299,33 +299,6 @@ def test_nothing_is_dated_after_today(ledger: Ledger) -> None:
     assert refused(ledger, gift("2026-03-10", "10", "GEN")) == ["voucher_future"]
 
 
-def test_a_hold_pays_with_less_than_was_set_aside(ledger: Ledger) -> None:
-    ledger.post(gift("2026-03-01", "1000", "F1"))
-    hold_id = ledger.hold("F1", "1000")
-    assert ledger.guard()["F1"] == ("0.00", "1,000.00")
-    assert refused(ledger, aid("2026-03-02", "900", "F1")) == ["fund_overdrawn"]
-    ledger.session.rollback()
-    for row in ledger.session.scalars(select(Draft).where(Draft.state == "signed")):
-        ledger.act(drafting.return_draft, "reviewer", draft_id=row.id, reason="改用预留款")
-        ledger.act(drafting.discard_draft, "maker", draft_id=row.id, reason="改用预留款", on=date(2026, 3, 2))
-    ledger.post(aid("2026-03-02", "900", "F1"), hold_id=hold_id)
-    assert ledger.guard()["F1"] == ("100.00", "0.00")
-    with pytest.raises(Refused) as caught:
-        ledger.act(spending.release_hold, "maker", hold_id=hold_id, reason="不再需要")
-    assert caught.value.codes == ["hold_ended"]
-    assert run_checks(ledger.session, ledger.org_id) == []
-
-
-def test_a_released_hold_gives_the_money_back(ledger: Ledger) -> None:
-    ledger.post(gift("2026-03-01", "1000", "F1"))
-    hold_id = ledger.hold("F1", "400")
-    with pytest.raises(Refused) as caught:
-        ledger.act(spending.release_hold, "maker", hold_id=hold_id, reason=" ")
-    assert caught.value.codes == ["reason_missing"]
-    ledger.act(spending.release_hold, "maker", hold_id=hold_id, reason="撤回申请")
-    assert ledger.guard()["F1"] == ("1,000.00", "0.00")
-
-
 def test_a_fund_card_adds_up(ledger: Ledger) -> None:
     ledger.post(gift("2026-03-01", "1000", "F1"))
     ledger.post("2026-03-02 平台\n  借 100901@W1 50.00 F1\n  贷 410102 50.00 F1")
@@ -348,19 +321,6 @@ def test_goods_leave_the_store_only_where_they_are(ledger: Ledger) -> None:
     assert codes == ["stock_overdrawn_meanwhile"]
     ledger.post("2026-03-04 发放\n  借 510102 30.00 F1\n  贷 1201 30.00 F1")
     assert run_checks(ledger.session, ledger.org_id) == []
-
-
-def test_a_posting_rule_needs_two_people_who_did_not_write_it(ledger: Ledger) -> None:
-    rule = ledger.act(setup.write_posting_rule, "chief", code="P01", text="非限定捐款", on=date(2026, 1, 1))
-    with pytest.raises(Refused) as caught:
-        ledger.act(setup.approve_posting_rule, "chief", rule_id=rule.id)
-    assert caught.value.codes == ["rule_same_person"]
-    ledger.act(setup.approve_posting_rule, "reviewer", rule_id=rule.id)
-    assert setup.rule_in_force(ledger.session, ledger.org_id, "P01", date(2026, 3, 1)) is None
-    ledger.ids["chief"] = 99
-    ledger.act(setup.approve_posting_rule, "chief", rule_id=rule.id)
-    found = setup.rule_in_force(ledger.session, ledger.org_id, "P01", date(2026, 3, 1))
-    assert found is not None and found.id == rule.id
 
 
 @pytest.mark.parametrize(
@@ -417,29 +377,18 @@ def test_two_tabs_do_not_overwrite_one_another(ledger: Ledger) -> None:
     assert caught.value.codes == ["draft_changed"]
 
 
-def test_a_rule_made_draft_counts_as_reviewed_but_never_as_signed(ledger: Ledger) -> None:
-    rule = ledger.act(setup.write_posting_rule, "chief", code="P01", text="非限定捐款", on=date(2026, 1, 1))
-    (voucher,) = read_journal(gift("2026-03-01", "10", "GEN"))
-    draft_id = ledger.draft(voucher, posting_rule_id=rule.id)
-    with pytest.raises(Refused) as caught:
-        ledger.post_drafts(draft_id)
-    assert caught.value.codes == ["cashier_missing"]
-    ledger.act(drafting.sign_drafts, "cashier", draft_ids=[draft_id])
-    (posted,) = ledger.post_drafts(draft_id)
-    header = read_voucher(ledger.session, ledger.org_id, posted.voucher_id).header
-    assert header["reviewer_id"] is None and header["posting_rule_id"] == rule.id
-
-
 def test_posting_takes_part_of_a_batch_never(ledger: Ledger) -> None:
     good, bad = read_journal(gift("2026-03-01", "10", "F1") + "\n\n" + aid("2026-03-02", "10.01", "F1"))
+    ledger.post(gift("2026-02-01", "10.01", "F1"))
     ids = [ledger.draft(good), ledger.draft(bad)]
     ledger.approve(*ids)
+    ledger.hold("F1", "10.01")
     with pytest.raises(Refused) as caught:
         ledger.post_drafts(*ids)
     assert caught.value.codes == ["fund_overdrawn"]
     ledger.session.rollback()
-    assert ledger.session.scalars(select(Voucher.id)).all() == []
-    assert ledger.guard() == {}
+    assert len(ledger.session.scalars(select(Voucher.id)).all()) == 1
+    assert ledger.guard() == {"F1": ("0.00", "10.01")}
 
 
 def test_a_batch_has_a_limit(ledger: Ledger) -> None:

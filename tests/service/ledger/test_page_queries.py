@@ -160,7 +160,7 @@ def test_the_outlook_is_what_posting_then_does(year: Ledger) -> None:
     year.approve(*ids)
     names = names_of(year)
     ahead = posting_outlook(year.session, year.actor("chief"), ids, year.on, names)
-    assert (ahead.count, ahead.total_fen, ahead.problems, ahead.shortage) == (2, 14_000, {}, None)
+    assert (ahead.count, ahead.total_fen, ahead.problems, ahead.shortages) == (2, 14_000, {}, ())
     (change,) = ahead.funds
     posted = year.post_drafts(*ids)
     (numbers,) = ahead.numbers

@@ -13,11 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from charity.db import begin_write, unit_of_work
+from charity.ids import new_id
 from charity.ledger import attachments, closing, setup
 from charity.ledger.checks import CHECKS, attachment_check, run_checks
 from charity.ledger.sealed_models import Voucher
 from charity.periods import Month
+from charity.users.models import RoleGrant
 from tests.books import Ledger
+from tests.builders import make_user
 
 _V = "(SELECT MAX(id) FROM ledger_voucher)"
 
@@ -69,13 +72,48 @@ TAMPERINGS = {
     ),
     "maker": (
         "ledger_voucher",
-        f"UPDATE ledger_voucher SET maker_id = 77 WHERE id = {_V}",
+        f"UPDATE ledger_voucher SET maker_id = 77, makers = '77' WHERE id = {_V}",
         ["2026-03 记-0002", "signers"],
     ),
     "summary": (
         "ledger_voucher_line",
         f"UPDATE ledger_voucher_line SET summary = '改' WHERE voucher_id = {_V} AND line_no = 1",
         ["2026-03 记-0002", "summary"],
+    ),
+    "summary of the header": (
+        "ledger_voucher",
+        f"UPDATE ledger_voucher SET summary = '改' WHERE id = {_V}",
+        ["2026-03 记-0002", "place_in_books"],
+    ),
+    "key of the header": (
+        "ledger_voucher",
+        f"UPDATE ledger_voucher SET idempotency_key = 'other' WHERE id = {_V}",
+        ["2026-03 记-0002", "place_in_books"],
+    ),
+    "earlier maker": (
+        "ledger_voucher",
+        f"UPDATE ledger_voucher SET makers = '99,' || makers WHERE id = {_V}",
+        ["2026-03 记-0002", "signers"],
+    ),
+    "kind of an account": (
+        "ledger_account",
+        "UPDATE ledger_account SET kind = 'asset' WHERE code = '510102'",
+        ["510102", "differs from the chart: kind"],
+    ),
+    "kind of a fund": (
+        "ledger_fund",
+        "UPDATE ledger_fund SET kind = 'general' WHERE code = 'F2'",
+        ["fund F2", "fund_kind", "2026-03 记-0002: line 2", "cannot carry fund F2"],
+    ),
+    "approved posting rule": (
+        "ledger_posting_rule",
+        "UPDATE ledger_posting_rule SET text = '改'",
+        ["posting rule P01 version 1", "rule_text"],
+    ),
+    "frozen month": (
+        "ledger_fund_month",
+        "UPDATE ledger_fund_month SET is_frozen = (1 = 1) WHERE month = 202603",
+        ["fund F2 2026-03", "no incident froze it"],
     ),
     "salt": (
         "ledger_voucher_line",
@@ -143,11 +181,67 @@ def books(ledger: Ledger, tmp_path: Path) -> Ledger:
     draft_id = ledger.draft(replace(voucher, attachments=(sha256,)))
     ledger.approve(draft_id)
     ledger.post_drafts(draft_id)
+    rule = ledger.act(setup.write_posting_rule, "chief", code="P01", text="非限定捐款", on=date(2026, 1, 1))
+    ledger.act(setup.approve_posting_rule, "reviewer", rule_id=rule.id)
+    usual, ledger.ids["reviewer"] = ledger.ids["reviewer"], 15
+    ledger.act(setup.approve_posting_rule, "reviewer", rule_id=rule.id)
+    ledger.ids["reviewer"] = usual
     for number in (1, 2):
         ledger.act(closing.close_month, "chief", month=Month(2026, number), on=date(2026, 3, 9))
     assert run_checks(ledger.session, ledger.org_id) == []
     ledger.session.rollback()
     return ledger
+
+
+#: name → (statement that an app may run, words of the finding): texts change lawfully, but with an act.
+SILENT = {
+    "name of an account": (
+        "UPDATE ledger_account SET name_zh = '改' WHERE code = '1002'",
+        "1002: differs from the chart: name_zh",
+    ),
+    "purpose of a fund": ("UPDATE ledger_fund SET purpose = '改' WHERE code = 'F2'", "fund F2: was changed"),
+    "text of an earmark": (
+        "UPDATE ledger_earmark SET text = '改' WHERE code = 'F2'",
+        "earmark F2: was changed after it was opened: purpose",
+    ),
+    "name of a place of money": (
+        "UPDATE ledger_money_place SET name = '改' WHERE code = 'B1'",
+        "money place B1: was changed after it was opened: full_name",
+    ),
+    "signed audit": (
+        "UPDATE ledger_book_year SET audited_on = '2027-03-01'",
+        "audit of 2026: no act of the operation log tells of it",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SILENT))
+def test_a_text_changed_without_an_act_is_found(books: Ledger, name: str) -> None:
+    statement, words = SILENT[name]
+    with unit_of_work(books.session) as work:
+        work.execute(text(statement))
+    told = "\n".join(f"{f.where}: {f.message}" for f in run_checks(books.session, books.org_id))
+    assert words in told
+
+
+def test_roles_that_must_not_meet_are_found(books: Ledger) -> None:
+    """The login of the cashier is given the reviewer's role behind the app's back."""
+    user = make_user(books.session, org_id=books.org_id, username="liu")
+    with unit_of_work(books.session) as work:
+        for role in ("cashier", "reviewer"):
+            work.add(
+                RoleGrant(
+                    org_id=books.org_id,
+                    id=new_id(),
+                    user_id=user.id,
+                    role=role,
+                    reason="",
+                    granted_by=0,
+                    granted_at=books.at,
+                )
+            )
+    told = "\n".join(f"{f.where}: {f.message}" for f in run_checks(books.session, books.org_id))
+    assert "login liu: holds roles that must not meet (cashier_reviews): cashier, reviewer" in told
 
 
 def as_app(session: Session, statement: str) -> None:
@@ -275,7 +369,8 @@ def test_lines_swapped_are_found(books: Ledger, owner_connection: Connection) ->
 def test_a_header_is_not_put_in_again(books: Ledger, owner_connection: Connection) -> None:
     columns = _columns(books.session, "ledger_voucher")
     names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join("88" if name == "maker_id" else f'"{name}"' for name in columns)
+    forged = {"maker_id": "88", "makers": "'88'"}
+    values = ", ".join(forged.get(name, f'"{name}"') for name in columns)
     verb = "INSERT OR REPLACE" if owner_connection.dialect.name == "sqlite" else "INSERT"
     statement = f"{verb} INTO ledger_voucher ({names}) SELECT {values} FROM ledger_voucher WHERE id = {_V}"
     with pytest.raises(DBAPIError):

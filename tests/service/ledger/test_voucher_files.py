@@ -129,7 +129,32 @@ def test_a_ref_taken_for_something_else_is_refused(ledger: Ledger, tmp_path: Pat
     take(ledger, GIFT, tmp_path)
     with pytest.raises(Refused) as caught:
         take(ledger, GIFT.replace("300.00", "200.00"), tmp_path)
-    assert caught.value.codes == ["key_reused"] and caught.value.problems[0].where == "A-1"
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("csv_ref_taken", "A-1")
+    assert "A-1 was imported before with other contents: 2026-03 记-0002" in problem.sentence()
+
+
+def test_every_row_that_is_wrong_is_named_at_once(ledger: Ledger, tmp_path: Path) -> None:
+    text = GIFT.replace("1000.00", "1000.005", 1).replace("2026-03-06", "2026-02-30").replace("G-1", "", 1)
+    with pytest.raises(Refused) as caught:
+        take(ledger, text, tmp_path)
+    places = [(problem.code, problem.where) for problem in caught.value.problems]
+    assert places == [("csv_ref_missing", "row 2"), ("csv_row", "row 4")]
+
+
+def test_accounts_and_funds_that_are_not_there_are_named_with_their_rows(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    text = GIFT.replace("410102,F1", "9999,F1", 1)
+    text += "2026-03-08,,捐款,1002,F9,,5.00,,,B1,,G-9,\n2026-03-08,,捐款,410102,F9,,,5.00,,,,G-9,\n"
+    with pytest.raises(Refused) as caught:
+        take(ledger, text, tmp_path)
+    places = [(problem.code, problem.where) for problem in caught.value.problems]
+    assert ("account_unknown", "G-1, row 3") in places
+    assert [place for place in places if place[0] == "fund_unknown"] == [
+        ("fund_unknown", "G-9, row 6"),
+        ("fund_unknown", "G-9, row 7"),
+    ]
 
 
 def test_the_maker_cannot_review_his_own_file(ledger: Ledger, tmp_path: Path) -> None:

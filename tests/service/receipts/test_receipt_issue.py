@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from charity.db import transact
 from charity.documents.receipt import ReceiptDocument
+from charity.donations.models import Donation
 from charity.donations.rules import Part
 from charity.donations.service import DonorEntry
 from charity.errors import Refused
@@ -58,13 +59,30 @@ def test_a_receipt_says_what_the_books_hold(desk: Desk) -> None:
         ("F2", 1_000_000),
         ("GEN", 234_567),
     ]
-    assert all(part.voucher_number == "2026-03 记-0001" for part in document.allocations)
+    assert [part.voucher_number for part in document.allocations] == [
+        "2026-03 记-0001 第3行",
+        "2026-03 记-0001 第4行",
+    ]
     assert (document.handler, document.reviewer) == ("王登记", "郑主管")
     assert document.purpose == "先天性心脏病儿童手术" and document.donor_title == "捐赠人1"
     assert document.verify_url == f"{PUBLIC_URL}/verify/{receipt.verify_code}"
     assert len(receipt.check_code) == 10 and len(receipt.verify_code) == 20
     assert desk.gift(gift.id).receipt_state == "issued"
     assert findings(desk) == []
+
+
+def test_a_payer_s_remark_is_no_stated_purpose(desk: Desk) -> None:
+    """Banks and platforms hand on a remark; what was booked is said in its place, in each language."""
+    gift = desk.give(parts=(Part("F1"),), stated_purpose="捐款 急难救助基金")
+    remark = update(Donation).where(Donation.id == gift.id).values(source_form="bank_generic")
+    transact(lambda own: own.execute(remark), session=desk.session)
+    first = desk.issue(desk.gift(gift.id))
+    assert said(first).purpose == "急难救助基金"
+    assert said(first).allocations[0].voucher_number == "2026-03 记-0001 第2行"
+    desk.void(first)
+    english = said(desk.issue(desk.gift(gift.id), language="en", purpose="急难救助基金"))
+    assert english.purpose == english.allocations[0].fund_name == "Emergency aid fund"
+    assert english.allocations[0].voucher_number == "2026-03 记-0001 line 2"
 
 
 def test_the_issued_bytes_are_kept_under_their_hash(desk: Desk) -> None:

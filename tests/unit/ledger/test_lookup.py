@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charity.errors import Refused
-from charity.ledger.lookup import account_code, code_of, fits_fund, key_of
+from charity.ids import key_of
+from charity.ledger.lookup import account_code, code_of, fits_fund
 from charity.ledger.rules import AccountInfo
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import date, timedelta
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from charity.config import Settings
@@ -20,9 +22,18 @@ from charity.donations.drafts import draft_donations
 from charity.donations.models import Donation, Donor
 from charity.donations.publication import set_publication
 from charity.donations.service import DonorEntry, GiftEntry, Part, record_donation
+from charity.ledger import closing, setup
 from charity.ledger.attachments import store_attachment
 from charity.ledger.rules import DraftLine
+from charity.ledger.sealed_models import VoucherLine
+from charity.periods import Month
 from charity.places.models import Org
+from charity.proofs.note_rules import read_note
+from charity.proofs.sequencer import SessionRunner, sequence
+from charity.proofs.tile_rules import new_tiles
+from charity.receipts.composing import Press
+from charity.receipts.service import issue_receipt
+from charity.receipts.storage import read_document
 from tests.web.disclosure.conftest import TODAY
 
 #: What must never leave the house: text → what it is.
@@ -45,8 +56,12 @@ def forms(fen: int) -> set[str]:
     return {str(fen), yuan, f"{fen // 100:,}.{fen % 100:02d}"}
 
 
-def plant(books: Session, settings: Settings) -> None:
-    """Give as somebody who wants to stay unknown, and help somebody who must."""
+def plant(books: Session, settings: Settings) -> Office:
+    """Give as somebody who wants to stay unknown, and help somebody who must; then close both months.
+
+    The fund of the help has five payments in March and a single one in April, whose amount
+    would name its case in every figure of that month.
+    """
     org_id = books.scalars(select(Org.id).where(Org.is_default)).one()
     office = Office(books, org_id, settings.data_dir, CITY_STAFF, TODAY)
     donor = DonorEntry(
@@ -83,40 +98,123 @@ def plant(books: Session, settings: Settings) -> None:
     ).all()
     with unit_of_work(books) as session:
         draft_donations(session, actor=office.actor("make"), donation_ids=list(waiting), on=TODAY)
-    for number, fen in enumerate((TELLING[1], 10_000, 20_000, 30_000, 40_000, 50_000)):
-        case = f"F2-CANARY-{number}"
+    office.finish_papers()
+    help_somebody(office)
+    for month in (Month(2026, 3), Month(2026, 4)):
+        office.act(closing.close_month, "chief", month=month, on=office.on)
+    return office
+
+
+def help_somebody(office: Office) -> None:
+    """Pay six cases from a fund of their own: five in March, the telling one alone in April."""
+    office.act(
+        setup.open_fund,
+        "chief",
+        code="F7",
+        name="应急救助",
+        name_en="Urgent aid",
+        kind="restricted",
+        purpose="应急救助",
+        on=date(2026, 3, 1),
+    )
+    office.on = date(2026, 5, 10)
+    money = DraftLine("1002", debit_fen=5_000_000, fund="F7", money_place="B1")
+    office.voucher(
+        date(2026, 3, 31), "基金启动", (money, DraftLine("410102", credit_fen=5_000_000, fund="F7"))
+    )
+    days = [date(2026, 3, 31)] * 5 + [date(2026, 4, 28)]
+    for number, (on, fen) in enumerate(
+        zip(days, (10_000, 20_000, 30_000, 40_000, 50_000, TELLING[1]), strict=True)
+    ):
+        case = f"F7-CANARY-{number}"
         line = DraftLine(
-            "510102", debit_fen=fen, fund="F2", activity_class="direct_aid", beneficiary_code=case
+            "510102", debit_fen=fen, fund="F7", activity_class="direct_aid", beneficiary_code=case
         )
-        money = DraftLine("1002", credit_fen=fen, fund="F2", money_place="B1")
-        office.voucher(TODAY, f"医疗救助 个案{case}", (line, replace(money)))
+        office.voucher(
+            on, f"应急救助 个案{case}", (line, DraftLine("1002", credit_fen=fen, fund="F7", money_place="B1"))
+        )
     office.finish_papers()
 
 
-def crawl(client: FlaskClient, start: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield address and text of everything an anonymous visitor can reach."""
-    waiting, seen = list(start), set(start)
-    while waiting and len(seen) < 400:
-        path = waiting.pop()
-        response = client.get(path)
-        assert response.status_code < 500, path
-        text = response.data.decode("utf-8", "replace")
-        yield path, text
-        if "html" not in response.content_type:
-            continue
-        for link in re.findall(r'(?:href|src)="(/[^"#]*)', text):
-            address = link.replace("&amp;", "&")
-            if address not in seen and not address.startswith(("/static", "/language", "/sign")):
-                seen.add(address)
-                waiting.append(address)
+@dataclass
+class Crawl:
+    """What a visitor without a login got to see.
+
+    Attributes:
+        seen: address → text, once for each language.
+        kinds: media type → how many answers of it.
+    """
+
+    client: FlaskClient
+    seen: dict[tuple[str, str], str] = field(default_factory=dict)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def walk(self, start: Sequence[str], language: str) -> None:
+        """Follow every link from some addresses.
+
+        Each row of the list of gifts leads to the proof of its line; of those a few will do.
+        """
+        self.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
+        waiting, known, proofs = list(start), set(start), 0
+        while waiting and len(known) < 400:
+            path = waiting.pop()
+            response = self.client.get(path)
+            assert response.status_code < 500, path
+            self.kinds[f"{response.status_code} {response.mimetype}"] += 1
+            text = response.data.decode("utf-8", "replace")
+            self.seen[language, path] = text
+            if "html" not in response.content_type:
+                continue
+            for link in re.findall(r'(?:href|src)="(/[^"#]*)', text):
+                address = link.replace("&amp;", "&")
+                if address.startswith(("/proofs?", "/linxi/proofs?")) and address not in known:
+                    proofs += 1
+                    if proofs > 10:
+                        continue
+                if address not in known and not address.startswith(("/static", "/language", "/sign")):
+                    known.add(address)
+                    waiting.append(address)
+
+
+def log_files(client: FlaskClient) -> tuple[list[str], int]:
+    """Return the addresses of every tile and bundle of the published log, and its number of leaves."""
+    answer = client.get("/proofs/checkpoint")
+    assert answer.status_code == 200
+    size = read_note(answer.text).head.size
+    return [f"/proofs/tile/{tile.path}" for tile in new_tiles(0, size)], size
+
+
+def receipts_of(office: Office, settings: Settings, pdftotext: Callable[[bytes], str]) -> dict[str, str]:
+    """Issue the receipts of five gifts in the books, the unknown donor's too; return donor → text."""
+    press = Press(settings.data_dir, "https://example.org")
+    rows = office.session.execute(
+        select(Donation, Donor.name)
+        .join(Donor, (Donor.org_id == Donation.org_id) & (Donor.id == Donation.donor_id))
+        .where(Donation.org_id == office.org_id, Donation.nature == "gift", Donation.draft_id.is_not(None))
+        .order_by((Donation.amount_fen == TELLING[0]).desc(), Donation.amount_fen.desc())
+        .limit(5)
+    ).all()
+    texts: dict[str, str] = {}
+    for number, (gift_id, name) in enumerate([(gift.id, name) for gift, name in rows]):
+        receipt = office.act(
+            issue_receipt, "clerk", donation_id=gift_id, on=office.on, key=f"canary{number}", press=press
+        )
+        document = read_document(settings.data_dir, receipt.bytes_sha256)
+        assert document is not None
+        texts[name] = pdftotext(document)
+    return texts
 
 
 def test_no_canary_is_on_any_public_page_file_or_tile(
-    public: Flask, books: Session, settings: Settings
+    public: Flask, books: Session, settings: Settings, clock: Any
 ) -> None:
-    plant(books, settings)
-    months = [TODAY - timedelta(days=31 * n) for n in range(3)]
-    start = (
+    office = plant(books, settings)
+    clock.set(office.at())
+    sequence(SessionRunner(books), org_id=office.org_id, at=office.at(), settings=settings)
+    client = public.test_client()
+    tiles, size = log_files(client)
+    months = [date(2026, number, 1) for number in range(1, 6)]
+    start = [
         "/",
         "/linxi/",
         "/proofs",
@@ -125,23 +223,44 @@ def test_no_canary_is_on_any_public_page_file_or_tile(
         "/lookup",
         "/verify",
         "/healthz",
-    ) + tuple(
+        *tiles,
+    ]
+    start += [
         f"/disclosure/donations{ending}?month={month:%Y-%m}"
         for month in months
         for ending in ("", ".csv", ".json")
-    )
-    client = public.test_client()
-    forbidden = dict.fromkeys([*CANARIES], "text") | {
-        form: "amount" for fen in TELLING for form in forms(fen)
-    }
-    count = 0
+    ]
+    crawl = Crawl(client)
     for language in ("zh-CN", "en"):
-        client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
-        for path, text in crawl(client, start):
-            count += 1
-            for canary in forbidden:
-                assert canary not in text, f"{canary} stands on {path}"
-    assert count > 40
+        crawl.walk(start, language)
+    forbidden = [*CANARIES, *(form for fen in TELLING for form in forms(fen))]
+    for (_, path), text in crawl.seen.items():
+        for canary in forbidden:
+            assert canary not in text, f"{canary} stands on {path}"
+    bundles = [text for (_, path), text in crawl.seen.items() if "/entries/" in path]
+    entries = sum(text.count("charity-line/") for text in bundles)
+    own = VoucherLine.org_id == office.org_id
+    lines = books.scalar(select(func.count()).select_from(VoucherLine).where(own)) or 0
+    assert entries == 2 * lines > 200 and size > lines
+    assert crawl.kinds["200 application/octet-stream"] == 2 * len(tiles) >= 8
+    assert crawl.kinds["200 text/html"] >= 60 and crawl.kinds["200 text/csv"] >= 10
+    assert crawl.kinds["200 application/json"] >= 10
+    assert any("应急救助" in text for text in crawl.seen.values())
+
+
+def test_no_receipt_tells_of_anybody_else(
+    public: Flask, books: Session, settings: Settings, pdftotext: Callable[[bytes], str]
+) -> None:
+    """The unknown donor's own receipt holds the name and the amount: so the reading finds what there is."""
+    texts = receipts_of(plant(books, settings), settings, pdftotext)
+    assert len(texts) == 5
+    own = texts.pop("卡那瑞")
+    assert "卡那瑞" in own and forms(TELLING[0]) & set(own.split())
+    helped = ["金丝雀", "急性淋巴细胞白血病", *forms(TELLING[1])]
+    assert not [word for word in helped if word in own]
+    forbidden = [*CANARIES, *(form for fen in TELLING for form in forms(fen))]
+    for name, text in texts.items():
+        assert [word for word in forbidden if word in text] == [], name
 
 
 def test_a_change_of_privacy_shows_in_the_next_response(

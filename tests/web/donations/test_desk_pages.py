@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from werkzeug.datastructures import MultiDict
 
 from charity.donations.models import Allocation, Donation, PurposeRule, SlipBatch
 from charity.donations.service import DonorEntry
@@ -41,7 +43,8 @@ def test_a_pile_is_recorded_once_when_count_and_sum_agree(desk: Desk, clerk: Fla
         ({"expected_total": "51.00"}, "a difference of -0.50"),
         ({"slips-1-amount": "0.005"}, "two decimals"),
         ({"slips-1-name": "长" * 500}, "these are 500"),
-        ({"slips-1-name": "", "slips-1-kind": "person"}, "Write who gave"),
+        ({"slips-1-name": "", "slips-1-kind": "person"}, "Row 2 has no name"),
+        ({"place": "B1"}, "Cash goes into a cash box"),
         ({"slips-1-amount": ""}, "more than zero"),
         ({"expected_count": "many"}, "Not a valid integer value"),
     ],
@@ -55,6 +58,26 @@ def test_a_pile_that_does_not_agree_is_kept_on_the_page_and_not_booked(
     assert faults(page(refused)) == [] and "王芳" in refused.text
     assert all(value in refused.text for value in values.values())
     assert count(desk) == 0
+
+
+def test_cash_goes_into_the_cash_box_unless_somebody_says_otherwise(clerk: FlaskClient) -> None:
+    """A page offers places gifts can arrive at, the usual one of the channel first."""
+    for address, chosen in (
+        (SLIPS, "C1"),
+        ("/office/gifts/new", "B1"),
+        ("/office/gifts/new?channel=wechat", "W1"),
+    ):
+        field = clerk.get(address).text.partition('name="place"')[2].partition("</select>")[0]
+        assert re.findall(r'<option selected value="(\w+)"', field) == [chosen]
+        assert 'value="T1"' not in field
+
+
+def test_a_slip_without_a_name_that_is_anonymous_is_of_an_unknown_giver(
+    desk: Desk, clerk: FlaskClient
+) -> None:
+    sent = pile_form(clerk, ("", "20"), expected_total="20", **{"slips-0-publish_as": "anonymous"})
+    assert clerk.post(SLIPS, data=sent).status_code == 303
+    assert count(desk) == 1
 
 
 def test_more_rows_come_without_losing_any(clerk: FlaskClient) -> None:
@@ -83,6 +106,36 @@ def test_one_key_says_the_fund_and_the_next_gift_comes(desk: Desk, clerk: FlaskC
     assert "修桥" in follows and "1 gift was allocated to" in follows
     assert decide(clerk, second, "F9") == 422 and decide(clerk, second, "F1") == 303
     assert "No gift waits for its purpose" in clerk.get(QUEUE).text
+
+
+def test_the_queue_sends_what_a_browser_sends(desk: Desk, clerk: FlaskClient) -> None:
+    """The hidden fields of the form come first, then the button: none of them is the fund."""
+    gift = waiting(desk, "修桥")
+    form = clerk.get(QUEUE).text.partition("data-fund-keys")[2].partition("</form>")[0]
+    sent = re.findall(r'<input[^>]*type="hidden"[^>]*>', form)
+    names = [re.findall(r'name="([^"]*)"', field)[0] for field in sent]
+    assert sorted(names) == ["csrf_token", "gift"]
+    values = [(name, gift.public_no if name == "gift" else "") for name in names] + [("fund", "F1")]
+    answer = clerk.post(QUEUE, data=MultiDict(values))
+    assert (answer.status_code, answer.location) == (303, QUEUE)
+    assert count(desk, Allocation) == 1
+    pressed_none = clerk.post(QUEUE, data={"gift": waiting(desk, "补路").public_no})
+    assert pressed_none.status_code == 422 and "Press the button of a fund." in pressed_none.text
+
+
+def test_a_gift_nobody_can_place_lies_in_220901_until_it_is_known(
+    desk: Desk, clerk: FlaskClient, accountant: FlaskClient
+) -> None:
+    gift = waiting(desk, "请多保重")
+    assert clerk.post(QUEUE, data={"gift": gift.public_no, "act": "unclaimed"}).status_code == 303
+    assert "1 gift lies in 220901" in clerk.get(QUEUE).text
+    assert accountant.post(f"/office/gifts/{gift.public_no}/draft").status_code == 303
+    desk.office.post_all()
+    url = f"/office/gifts/{gift.public_no}/claim"
+    # Its giver is known: the claim begins with that one, and another may be chosen.
+    assert "捐赠人1" in accountant.get(url).text
+    assert "捐赠人1" not in accountant.get(f"{url}?donor=").text
+    assert accountant.post(QUEUE, data={"gift": gift.public_no, "act": "unclaimed"}).status_code == 403
 
 
 def test_gifts_of_the_same_words_go_together_unless_unticked(desk: Desk, clerk: FlaskClient) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from charity.donations.models import Allocation, Donation, Refund
 from charity.donations.service import DonorEntry
+from tests.books import PAPER
 from tests.giving import gift_form, key_of
 from tests.receipting import Desk
 from tests.support.pages import faults, page
@@ -122,8 +123,10 @@ def test_papers_come_with_the_gift_and_stay_when_it_is_refused(desk: Desk, clerk
 
 
 def test_the_next_gift_begins_where_the_last_one_ended(clerk: FlaskClient) -> None:
-    done = clerk.post(NEW, data=gift_form(clerk, act="next", channel="cash", received_on="2026-03-16"))
-    assert done.location == "/office/gifts/new?channel=cash&place=B1&received_on=2026-03-16"
+    done = clerk.post(
+        NEW, data=gift_form(clerk, act="next", channel="cash", place="C1", received_on="2026-03-16")
+    )
+    assert done.location == "/office/gifts/new?channel=cash&place=C1&received_on=2026-03-16"
     assert 'value="2026-03-16"' in clerk.get(done.location).text
 
 
@@ -145,7 +148,7 @@ def test_the_list_finds_one_gift_among_others(desk: Desk, clerk: FlaskClient, qu
         reference="REF-1",
         parts=(Part("F1"),),
     )
-    clerk.post(NEW, data=gift_form(clerk, channel="cash"))
+    clerk.post(NEW, data=gift_form(clerk, channel="cash", place="C1"))
     rows = json.loads(clerk.get(f"/office/gifts.json?{query}").text)["rows"]
     assert [row["donor"] for row in rows] == ["王芳"] and rows[0]["amount_fen"] == 5_000
     assert faults(page(clerk.get(f"/office/gifts?{query}"))) == []
@@ -225,7 +228,12 @@ def test_a_refund_is_recorded_once_and_never_more_than_is_left(desk: Desk, accou
     later = accountant.post(url, data=sent | {"refunded_on": "2026-03-19", "reason": "重复转账"})
     assert later.status_code == 422 and "This day has not come yet" in later.text
     right = sent | {"amount": "200.00", "reason": "重复转账"}
+    bare = accountant.post(url, data=right)
+    assert bare.status_code == 422 and "Attach the bank&#39;s slip" in bare.text
+    right |= {"attachments": PAPER}
     assert accountant.post(url, data=right).status_code == 303
+    said = "1 is with its maker, to be completed and submitted."
+    assert said in accountant.get(f"/office/gifts/{gift.public_no}").text
     assert accountant.post(url, data=right).status_code == 303
     desk.session.rollback()
     assert desk.session.scalars(select(Refund.amount_fen)).all() == [20_000]

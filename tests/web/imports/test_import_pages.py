@@ -14,6 +14,7 @@ from charity.db import db
 from charity.imports.models import ImportFile, ImportRow
 from charity.ledger.models import Draft
 from tests.gifts import Move, Pay, bank_export, donor_list, wechat_bill
+from tests.support import source
 from tests.support.pages import Page
 
 BANK = bank_export(
@@ -82,7 +83,7 @@ def test_a_dropped_file_leads_to_its_preview(accountant: FlaskClient, app: Flask
     assert [row[0] for row in rows[1:]] == ["2", "3", "4"]
     assert "to be decided" in rows[2][4]
     assert "Nothing in this row says that it is a gift" in rows[2][4]
-    assert rows[1][5] == "GEN"
+    assert rows[1][5] == "非限定资金"
     totals = found.table("What the file states and what was counted")
     assert ["Money in", "11.00", "11.00", "agrees"] in totals
     assert found.unlabelled == []
@@ -266,3 +267,61 @@ def test_the_overview_tells_what_waits(accountant: FlaskClient) -> None:
     found = page(accountant.get("/office/", headers={"Accept-Language": "en"}))
     assert "Files to book" in found.text
     assert "1 row waits for a decision" in found.text
+
+
+def test_a_row_once_decided_or_booked_asks_no_more(
+    accountant: FlaskClient, app: Flask, work: Callable[[], None]
+) -> None:
+    """The chip counts what is open; a booked row says how far its voucher is."""
+    accountant.set_cookie("language", "en")
+    drop(accountant, (BANK, "bank.csv"))
+    address = address_of(app)
+    first = page(accountant.get(address))
+    assert "to be decided 1" in first.text
+    assert "Nothing in this row says that it is a gift" in first.text
+    post(accountant, f"{address}/decide", decide="3:unidentified")
+    decided = page(accountant.get(address))
+    assert "to be decided" not in decided.text
+    assert "Nothing in this row says" not in decided.text
+    assert "To 220901, not identified" in decided.table("Rows of the file")[2][4]
+    post(accountant, f"{address}/book")
+    work()
+    booked = page(accountant.get(address))
+    assert [row[4] for row in booked.table("Rows of the file")[1:3]] == ["voucher drafted"] * 2
+    assert "2 rows are recorded. 2 vouchers were made from this file:" in booked.text
+    assert sum("/drafts/" in link and link[-1].isdigit() for link in booked.links) == 2
+    row = page(accountant.get(f"{address}/rows/3"))
+    assert "voucher drafted" in row.text
+    assert "Nothing in this row says" not in row.text
+
+
+def test_where_a_row_goes_is_said_by_name(accountant: FlaskClient, app: Flask) -> None:
+    accountant.set_cookie("language", "en")
+    bill = wechat_bill([Pay("41", "5.00", "捐款"), Pay("41", "1.00", refund_no="9")])
+    drop(accountant, (bill, "bill.csv"))
+    rows = page(accountant.get(address_of(app))).table("Rows of the file")
+    assert [row[5] for row in rows[1:]] == ["非限定资金", "row 2 of this file"]
+    assert "募捐平台" in page(accountant.get("/office/imports")).table("Dropped files")[1]
+
+
+def test_totals_say_each_thing_once(accountant: FlaskClient, app: Flask) -> None:
+    accountant.set_cookie("language", "en")
+    drop(accountant, (BANK, "bank.csv"))
+    totals = page(accountant.get(address_of(app))).table("What the file states and what was counted")
+    assert ["Balance before", "100,000.00", "–", ""] in totals
+    assert ["Balance after", "100,004.00", "100,004.00", "agrees"] in totals
+    bill = wechat_bill([Pay("41", "5.00"), Pay("41", "1.00", refund_no="9")])
+    drop(accountant, (bill, "bill.csv"))
+    names = [
+        row[0]
+        for row in page(accountant.get(address_of(app))).table("What the file states and what was counted")
+    ]
+    assert "Refunds" in names
+    assert "Money out" not in names
+
+
+def test_the_page_says_what_the_file_says_of_its_account(accountant: FlaskClient, app: Flask) -> None:
+    accountant.set_cookie("language", "en")
+    drop(accountant, ((source.ROOT / "docs/samples/icbc_old_202610.csv").read_bytes(), "icbc.csv"))
+    text = page(accountant.get(address_of(app))).text
+    assert "The file states the account ending in 0002; the place chosen has no number on record." in text

@@ -193,7 +193,7 @@ def test_a_correction_of_fact_asks_for_a_reason_and_general_money_bears_it(
     assert accountant.post(f"{at}/amounts", data=data).status_code == 303
     difference, cover = drafts(ledger)
     assert cover.set_id == difference.set_id
-    assert (difference.total_fen, cover.total_fen) == (-40_000, 20_000)
+    assert (difference.total_fen, cover.total_fen) == (-40_000, 10_000)
     carry_out(ledger)
     assert ledger.guard() == {"F2": ("0.00", "0.00"), "GEN": ("800.00", "0.00")}
 

@@ -170,21 +170,67 @@ def test_a_voucher_dated_before_the_last_one_is_named_before_posting(
     assert len(vouchers(ledger)) == 1
 
 
-def test_an_overdraft_is_named_before_posting_and_refused(chief: FlaskClient, ledger: Ledger) -> None:
-    journal = """
-2026-03-07 支付救助
+AIDS = """
+2026-03-07 支付救助甲
   借 510102   30.00  F1
   贷 1002@B1  30.00  F1
+
+2026-03-08 支付救助乙
+  借 510102   20.00  F1
+  贷 1002@B1  20.00  F1
+
+2026-03-08 支付医疗
+  借 510102    5.00  F2
+  贷 1002@B1   5.00  F2
 """
-    ids = prepared(ledger, journal, "signed")
+
+
+def spent_meanwhile(ledger: Ledger) -> list[int]:
+    """Return signed payments whose money was set aside for others before they are posted."""
+    for fund, yuan in (("F1", "50.00"), ("F2", "5.00")):
+        ledger.post(f"2026-03-01 捐款\n  借 1002@B1 {yuan} {fund}\n  贷 410102 {yuan} {fund}")
+    ids = prepared(ledger, AIDS, "signed")
+    ledger.hold("F1", "50.00")
+    ledger.hold("F2", "5.00")
+    return ids
+
+
+def test_every_overdraft_is_named_before_posting_with_its_vouchers(
+    chief: FlaskClient, ledger: Ledger
+) -> None:
+    ids = spent_meanwhile(ledger)
     shown = page(chief.post("/office/post", data=marked(*ids)))
-    assert "F1 (F1) is short 30.00" in shown.text
-    assert ["Emergency aid fund", "–zero", "−30.00 (less)", "−30.00 (too little)"] in shown.table(
+    first = "Emergency aid fund is short 50.00: it can spend 0.00, 50.00 is asked (2026-03-07 支付救助甲；"
+    assert first in shown.text and "2026-03-08 支付救助乙" in shown.text
+    assert "Medical aid fund is short 5.00" in shown.text
+    assert ["Emergency aid fund", "–zero", "−50.00 (less)", "−50.00 (too little)"] in shown.table(
         "What each fund can spend"
     )
+    assert "Post these" not in shown.text
+
+
+def test_an_overdraft_is_refused_and_said_once(chief: FlaskClient, ledger: Ledger) -> None:
+    ids = spent_meanwhile(ledger)
     refused = chief.post("/office/post", data=marked(*ids, act="post"))
-    assert refused.status_code == 422 and "is short 30.00" in page(refused).text
-    assert vouchers(ledger) == []
+    shown = page(refused).text
+    assert refused.status_code == 422
+    assert shown.count("Emergency aid fund is short") == shown.count("Medical aid fund is short") == 1
+    assert "Post these" not in shown
+    assert len(vouchers(ledger)) == 2
+
+
+def test_what_cannot_be_paid_is_not_reviewed(reviewer: FlaskClient, ledger: Ledger) -> None:
+    """The draft may wait for its money; whoever reviews reads what is missing."""
+    ids = prepared(ledger, AIDS)
+    shown = page(reviewer.get(f"/office/drafts/{ids[0]}"))
+    assert "Emergency aid fund is short 30.00" in shown.text
+    assert "Nobody can review it until the money is there." in shown.text
+    assert f"/office/drafts/{ids[0]}/review" not in reviewer.get(f"/office/drafts/{ids[0]}").get_data(
+        as_text=True
+    )
+    refused = reviewer.post("/office/review", data=marked(*ids))
+    assert refused.status_code == 422 and "Medical aid fund is short 5.00" in page(refused).text
+    assert states(ledger) == ["submitted"] * 3
 
 
 def test_a_voucher_of_tomorrow_waits(chief: FlaskClient, ledger: Ledger) -> None:
@@ -253,7 +299,7 @@ def test_who_may_not_take_the_step_reads_why(
     ).scalar_one()
     ids = prepared(ledger, GIFTS)
     shown = page(reviewer.get("/office/review"))
-    assert "Whoever made a voucher cannot review it" in shown.text
+    assert "Whoever made or changed a voucher cannot review it" in shown.text
     assert f'value="{ids[0]}"' not in reviewer.get("/office/review").get_data(as_text=True)
     refused = reviewer.post("/office/review", data=marked(*ids))
     assert refused.status_code == 422

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from charity.ledger import drafting, setup
+from charity.ledger import closing, drafting, setup
 from charity.ledger.models import Attachment, Draft
 from charity.ledger.rules import DraftLine, DraftVoucher
 from charity.periods import Month
@@ -276,6 +277,63 @@ def test_the_preview_shows_the_lines_that_are_added_and_what_the_funds_can_spend
     assert len(drafts(ledger)) == 1
 
 
+NOTHING = "Nothing stands in the way of submitting it."
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"papers": ()}, "Attach the source document"),
+        ({"on": "2026-02-10"}, "2026-02 is closed; date the voucher in 2026-03."),
+        ({"on": "2026-05-10"}, "2026-05 is not open yet"),
+    ],
+)
+def test_the_preview_never_promises_what_submitting_refuses(
+    accountant: FlaskClient, ledger: Ledger, values: dict[str, Any], sentence: str
+) -> None:
+    for month in (1, 2):
+        ledger.act(closing.close_month, "chief", month=Month(2026, month), on=date(2026, 3, 5))
+    sound = send(accountant, entry(*gift()), "/office/drafts/preview")
+    assert NOTHING in page(sound).text
+    asked = page(send(accountant, entry(*gift(), **values), "/office/drafts/preview")).text
+    assert sentence in asked and NOTHING not in asked
+    refused = send(accountant, entry(*gift(), **values))
+    assert refused.status_code == 422
+    told = page(refused).text
+    assert sentence in told and NOTHING not in told
+
+
+def test_a_paper_chosen_but_not_sent_yet_is_not_missed(accountant: FlaskClient) -> None:
+    data = entry(*gift(), papers=(), chosen_files="1")
+    assert NOTHING in page(send(accountant, data, "/office/drafts/preview")).text
+
+
+def test_a_payment_beyond_the_fund_is_submitted_with_a_warning(
+    accountant: FlaskClient, ledger: Ledger
+) -> None:
+    """F1 has 100.00; 100.01 is paid from it, and a draft may wait for the fen."""
+    ledger.post("2026-03-01 捐款\n  借 1002@B1 100.00 F1\n  贷 410102 100.00 F1")
+    aid = (
+        {"account": "510102", "fund": "F1", "debit": "100.01"},
+        {"account": "1002", "fund": "F1", "money_place": "B1", "credit": "100.01"},
+    )
+    asked = page(send(accountant, entry(*aid), "/office/drafts/preview")).text
+    assert "Emergency aid fund is short 0.01" in asked and "(too little)" in asked
+    assert NOTHING not in asked and "nobody can review it until the money is there" in asked
+    response = send(accountant, entry(*aid))
+    assert response.status_code == 303
+    assert "Emergency aid fund is short 0.01" in page(accountant.get(response.headers["Location"])).text
+
+
+def test_the_form_begins_at_the_summary_and_offers_funds_by_code(accountant: FlaskClient) -> None:
+    markup = accountant.get("/office/drafts/new").get_data(as_text=True)
+    first = re.search(r'<input[^>]*name="lines-0-summary"[^>]*>', markup)
+    assert first and "autofocus" in first[0] and 'data-limit="200"' in first[0]
+    assert "maxlength" not in first[0]
+    assert markup.count("autofocus") == 1
+    assert ">F1 Emergency aid fund<" in markup
+
+
 def test_a_file_stays_attached_although_the_voucher_is_refused(
     accountant: FlaskClient, ledger: Ledger
 ) -> None:
@@ -359,7 +417,8 @@ def test_a_submitted_draft_is_not_offered_for_change(accountant: FlaskClient, le
     (draft,) = drafts(ledger)
     assert accountant.get(f"/office/drafts/{draft.id}/edit").status_code == 303
     response = send(accountant, entry(*gift("2"), version=2), f"/office/drafts/{draft.id}/edit")
-    assert response.status_code == 422 and "cannot be edit" in page(response).text
+    told = page(response).text
+    assert response.status_code == 422 and "stands as “waits for review”; nobody can change it" in told
     assert drafts(ledger)[0].total_fen == 10_000
 
 

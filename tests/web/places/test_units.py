@@ -126,6 +126,20 @@ def test_details_of_the_org_are_kept(admin: FlaskClient) -> None:
     assert wrong.status_code == 422 and "digit by digit" in wrong.get_data(as_text=True)
 
 
+def test_the_public_reads_the_new_contact_at_once(admin: FlaskClient, client: FlaskClient) -> None:
+    """The page is cached; a change of the org's details makes it anew."""
+    client.set_cookie("language", "en")
+    assert "No phone and no mail address are entered yet." in page(client.get("/contact")).text
+    data = {"name": "海岱市慈善总会", "short_name": "海岱慈善", "contact_phone": "0000-8800123 转 2"}
+    wrong = admin.post("/office/org", data={**data, "contact_mail": "jiucuo.haidai"})
+    assert wrong.status_code == 422 and "jiucuo.haidai" in wrong.text
+    assert (
+        admin.post("/office/org", data={**data, "contact_mail": "Jiucuo@Haidai.Example"}).status_code == 303
+    )
+    found = page(client.get("/contact"))
+    assert "0000-8800123 转 2" in found.text and "mailto:Jiucuo@haidai.example" in found.links
+
+
 def test_an_address_leads_to_its_org(app: Flask, as_role: Callable[..., FlaskClient]) -> None:
     as_role("administrator")
     as_role("administrator", org_code="XJ")

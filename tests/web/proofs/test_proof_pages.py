@@ -191,8 +191,32 @@ def test_verify_py_is_shown_as_text(client: FlaskClient, log: Ledger) -> None:
 def test_a_line_is_looked_up(log: Ledger, english: FlaskClient) -> None:
     shown = page(english.get("/proofs?month=2026-02&word=记&number=1&line=2"))
     assert faults(shown) == []
-    assert "2026-02 记-0001 (2) is in the log." in shown.text
+    assert "2026-02 记-0001, line 2 is in the log." in shown.text
     assert any("/proofs/line.json" in link for link in shown.links)
+
+
+def test_a_voucher_without_a_line_shows_all_its_lines(log: Ledger, english: FlaskClient) -> None:
+    """Who knows the number of the voucher alone finds the own line among them."""
+    shown = page(english.get("/proofs?month=2026-02&word=记&number=1"))
+    assert faults(shown) == []
+    assert [f"2026-02 记-0001, line {line} is in the log." in shown.text for line in (1, 2, 3)] == [
+        True,
+        True,
+        False,
+    ]
+    assert "#answer" in english.get("/proofs").text
+
+
+def test_numbers_no_database_holds_are_not_there(log: Ledger, english: FlaskClient) -> None:
+    big = "9" * 30
+    assert english.get(f"/proofs/consistency/1/{big}").status_code == 404
+    for asked in (
+        f"month=2026-02&number={big}",
+        f"month=2026-02&number=1&line={big}",
+        "month=2026-02&number=²",
+    ):
+        assert english.get(f"/proofs?{asked}").status_code == 404, asked
+        assert english.get(f"/proofs/line.json?{asked}").status_code == 404, asked
 
 
 @pytest.mark.parametrize(

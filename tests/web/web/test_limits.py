@@ -90,6 +90,10 @@ def test_a_try_too_many_is_told_when_to_come_back(visitor) -> None:
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("", "local"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:5555", "192.0.2.7"),
+        ("[2001:db8:1:2::7]:5555", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
     ],
 )
 def test_an_address_is_the_hosts_or_its_ipv6_network(shell: Flask, remote: str, address: str) -> None:

@@ -143,7 +143,7 @@ def test_days_instants_months_and_hours_read_as_people_write_them(shell) -> None
         assert filters.day(date(2026, 3, 5)) == "2026-03-05"
         assert filters.day_long(date(2026, 3, 5)) == "2026年3月5日"
         assert filters.instant(datetime(2026, 3, 5, 17, 30, tzinfo=UTC)) == "2026-03-06 01:30"
-        assert filters.month(Month(2026, 3)) == filters.month(202603) == "2026年03月"
+        assert filters.month(Month(2026, 3)) == filters.month(202603) == "2026年3月"
         assert filters.month(202613) == "2026年审计调整期"
         assert [filters.hours(m) for m in (0, 45, 60, 75)] == [
             "0 分钟",

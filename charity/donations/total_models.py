@@ -1,4 +1,4 @@
-"""What the public pages read that nothing else keeps: totals of posted gifts."""
+"""Totals of posted gifts for the public pages, kept by trigger: a sum costs the same for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from charity.db import TRIGGER_ONLY, Base
 class GiftTotal(Base):
     """Posted gifts per month booked, fund, channel and whether the amount is shown; by trigger."""
 
-    __tablename__ = "disclosure_gift_total"
+    __tablename__ = "donations_gift_total"
 
     org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     #: Month of the books, ``YYYYMM``.
@@ -27,4 +27,4 @@ class GiftTotal(Base):
     line_count: Mapped[int]
 
 
-TRIGGER_ONLY.add("disclosure_gift_total")
+TRIGGER_ONLY.add("donations_gift_total")

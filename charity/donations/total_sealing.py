@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from charity.triggers import Trigger, register
+from charity.triggers import Trigger
 
 _COLUMNS = "org_id, month, fund_id, channel, shows_amount, amount_fen, line_count"
 
 _ADD = """ON CONFLICT (org_id, month, fund_id, channel, shows_amount) DO UPDATE SET
-      amount_fen = disclosure_gift_total.amount_fen + excluded.amount_fen,
-      line_count = disclosure_gift_total.line_count + excluded.line_count"""
+      amount_fen = donations_gift_total.amount_fen + excluded.amount_fen,
+      line_count = donations_gift_total.line_count + excluded.line_count"""
 
 _INCOME = "JOIN ledger_account a ON a.id = l.account_id AND a.kind = 'income' AND l.source_kind = 'gift'"
 
-_POSTED = f"""INSERT INTO disclosure_gift_total ({_COLUMNS})
+_POSTED = f"""INSERT INTO donations_gift_total ({_COLUMNS})
     SELECT l.org_id, l.month, {{+}}l.fund_id, d.channel, d.shows_amount,
       SUM(l.credit_fen - l.debit_fen), COUNT(*)
     FROM ledger_voucher_line l {_INCOME}
@@ -23,7 +23,7 @@ _POSTED = f"""INSERT INTO disclosure_gift_total ({_COLUMNS})
 
 def _moved(row: str, sign: str) -> str:
     """Return the statement that takes a gift's lines from a key or adds them to one."""
-    return f"""INSERT INTO disclosure_gift_total ({_COLUMNS})
+    return f"""INSERT INTO donations_gift_total ({_COLUMNS})
     SELECT l.org_id, l.month, {{+}}l.fund_id, {row}.channel, {row}.shows_amount,
       {sign}SUM(l.credit_fen - l.debit_fen), {sign}COUNT(*)
     FROM ledger_voucher_line l {_INCOME}
@@ -53,13 +53,11 @@ CREATE TRIGGER {name} {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}();
 
 
 TRIGGERS = [
-    _both("disclosure_gift_posted", "AFTER INSERT", "ledger_voucher", [_POSTED]),
+    _both("donations_gift_posted", "AFTER INSERT", "ledger_voucher", [_POSTED]),
     _both(
-        "disclosure_gift_changed",
+        "donations_gift_changed",
         "AFTER UPDATE",
         "donations_donation",
         [_moved("OLD", "-"), _moved("NEW", "")],
     ),
 ]
-
-register(TRIGGERS)
