@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from charity.cli import all_checks
 from charity.config import Settings
-from charity.disclosure.queries import fund_periods, movements, year_span
+from charity.disclosure.queries import movements
+from charity.donations.fund_periods import fund_periods, year_span
 from charity.errors import Refused
 from charity.ledger import closing, opening, setup
 from charity.ledger.book_queries import BookFilter, book_page
@@ -23,6 +23,7 @@ from charity.ledger.queries import fund_cards, guards, months, trial_balance
 from charity.ledger.sealed_models import Balance, CashFlowTotal, Voucher
 from charity.periods import Month
 from charity.proofs.sequencer import SessionRunner, sequence
+from charity.upkeep.checking import all_checks
 from tests.books import Ledger, open_books
 from tests.openings import START, balance, by_month, story, workbook
 from tests.service.ledger.test_laws import aid, gift
