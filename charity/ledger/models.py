@@ -437,7 +437,7 @@ class Draft(Base):
     hold_id: Mapped[int | None]
     #: Incident declared with it (a correction of fact that general money cannot bear).
     incident_reason: Mapped[str] = mapped_column(Text, default="")
-    #: Who did which step, and when; the maker is whoever wrote it last.
+    #: The maker is whoever wrote it last.
     maker_id: Mapped[int]
     #: Everybody who wrote or changed it, in the order of their last change; the maker last.
     makers: Mapped[list[int]] = mapped_column(JSON, default=list)
@@ -448,7 +448,6 @@ class Draft(Base):
     signed_at: Mapped[datetime | None]
     #: Why it was returned, last time.
     returned_reason: Mapped[str] = mapped_column(String(400), default="")
-    #: The posted voucher.
     voucher_id: Mapped[int | None]
     #: Grows with each change, so that two tabs do not overwrite one another.
     version: Mapped[int] = mapped_column(Integer, default=1)
@@ -467,7 +466,6 @@ class Attachment(Base):
     #: Name the file came with.
     name: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(80))
-    #: Size in bytes.
     size: Mapped[int]
     stored_by: Mapped[int]
     stored_at: Mapped[datetime]
@@ -490,7 +488,6 @@ class BalanceAssertion(Base):
     money_place_id: Mapped[int]
     #: The day at whose end the balance stands.
     on: Mapped[date]
-    #: Balance, in fen.
     balance_fen: Mapped[int]
     #: File, statement or count it was read from.
     source: Mapped[str] = mapped_column(String(120))

@@ -74,9 +74,8 @@ def history(session: Session, org_id: int) -> Sequence[PolicyRow]:
 
 def is_demanded_of(session: Session, *, user_id: int, floor: Policy, on: date) -> bool:
     """Say whether any org a login works in asks it for a second factor."""
-    orgs = session.scalars(
-        select(Membership.org_id).where(Membership.user_id == user_id, Membership.until_on.is_(None))
-    )
+    query = select(Membership.org_id).where(Membership.user_id == user_id, Membership.until_on.is_(None))
+    orgs = session.scalars(query, execution_options={"across_orgs": True})
     for org_id in orgs.all():
         standing = queries.standing(session, org_id, user_id, on)
         if standing and door_rules.is_demanded(policy_of(session, org_id, floor), standing.roles):
