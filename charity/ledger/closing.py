@@ -70,6 +70,9 @@ PROBLEMS = register(
             "With a year-end closing, income and expense are carried forward in month 13, not in %(month)s."
         ),
         "nothing_to_carry": N_("There is nothing to carry forward in %(month)s."),
+        "audit_signed": N_(
+            "The audit of %(year)s was recorded as signed on %(on)s; that is not changed any more."
+        ),
         "audit_needs_month13": N_("Open month 13 of %(year)s first."),
     }
 )
@@ -369,13 +372,17 @@ def sign_audit(session: Session, *, actor: Actor, year: int, audited_on: date) -
     """Record that the audit of a year is signed; month 13 may then be closed.
 
     Raises:
-        Refused: ``permission_missing``, ``audit_needs_month13``.
+        Refused: ``permission_missing``, ``audit_needs_month13``, ``audit_signed``.
     """
     if not actor.may("ledger.close"):
         raise refuse("permission_missing", permission="ledger.close")
     if session.get(Period, (actor.org_id, year * 100 + 13)) is None:
         raise refuse("audit_needs_month13", year=year)
     row = session.get_one(BookYear, (actor.org_id, year))
+    if row.audited_on == audited_on:
+        return
+    if row.audited_on is not None:
+        raise refuse("audit_signed", year=year, on=row.audited_on)
     row.audited_on = audited_on
     session.flush()
     record(session, actor=actor, act="ledger.sign_audit", subject_kind="year", subject_no=str(year))

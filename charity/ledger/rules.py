@@ -43,6 +43,7 @@ PROBLEMS = register(
             "Line %(line)s: say what kind of net-asset change stands on account %(account)s."
         ),
         "summary_missing": N_("Line %(line)s: write a summary."),
+        "summary_too_long": N_("Line %(line)s: a summary has at most %(limit)s characters; shorten it."),
         "summary_personal": N_(
             "Line %(line)s: the summary holds an identity, phone or bank number; write a code instead."
         ),
@@ -74,6 +75,9 @@ NET_ASSET_CHANGES = (
     "prior_year_close",
     "management_share",
 )
+
+#: Most characters of a summary (摘要).
+SUMMARY_LIMIT = 200
 
 #: Accounts whose hand lines name the kind of change.
 _NET_ASSET_CODES = frozenset({"3101", "3102", "320101", "320102"})
@@ -260,6 +264,8 @@ def check_line(number: int, line: DraftLine, draft: DraftVoucher, books: Books) 
     summary = line.summary or draft.summary
     if not summary.strip():
         problems.append(Problem("summary_missing", {"line": number}, where))
+    elif len(summary) > SUMMARY_LIMIT:
+        problems.append(Problem("summary_too_long", {"line": number, "limit": SUMMARY_LIMIT}, where))
     elif _PERSONAL.search(summary):
         problems.append(Problem("summary_personal", {"line": number}, where))
     account = books.accounts.get(line.account)

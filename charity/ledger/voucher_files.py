@@ -47,6 +47,16 @@ PROBLEMS = register(
     {
         "csv_not_utf8": N_("The file is not UTF-8; save it as CSV UTF-8."),
         "csv_columns": N_("The first row must name the columns; missing: %(missing)s."),
+        "csv_broken": N_(
+            "The file is broken at row %(row)s: a field of more than 131,072 characters, or a quotation mark "
+            "without its pair. Save it as CSV UTF-8 again."
+        ),
+        "csv_too_long": N_(
+            "Row %(row)s: %(column)s has %(count)s characters; at most %(limit)s can be kept. Shorten it."
+        ),
+        "csv_control": N_(
+            "Row %(row)s: %(column)s holds a control character; delete the field and type it anew."
+        ),
         "csv_empty": N_("The file has no voucher lines."),
         "csv_row": N_("Row %(row)s: %(problem)s"),
         "csv_ref_missing": N_("Row %(row)s has no ref; lines of one voucher share a ref."),
@@ -75,6 +85,10 @@ COLUMNS = (
     "reverses",
 )
 _NEEDED = frozenset({"date", "summary", "account", "fund", "debit", "credit", "ref"})
+
+
+#: Column → most characters of it that the books can keep.
+_LIMITS = {"summary": 200, "ref": 80}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +131,31 @@ def read_vouchers_csv(data: bytes) -> list[FileVoucher]:
     """Return the vouchers of a CSV file, in the order of their first rows.
 
     Raises:
-        Refused: ``csv_not_utf8``, ``csv_columns``, ``csv_empty``, ``csv_row``,
-            ``csv_ref_missing``, ``csv_mixed``.
+        Refused: ``csv_not_utf8``, ``csv_broken``, ``csv_columns``, ``csv_empty``, ``csv_row``,
+            ``csv_too_long``, ``csv_control``, ``csv_ref_missing``, ``csv_mixed``.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise refuse("csv_not_utf8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = sorted(_NEEDED - {name.strip() for name in reader.fieldnames or ()})
-    if missing:
-        raise refuse("csv_columns", missing=", ".join(missing))
+    try:
+        missing = sorted(_NEEDED - {name.strip() for name in reader.fieldnames or ()})
+        if missing:
+            raise refuse("csv_columns", missing=", ".join(missing))
+        given = list(reader)
+    except csv.Error:
+        raise refuse("csv_broken", row=reader.line_num + 1) from None
     groups: dict[str, list[dict[str, str]]] = {}
     problems: list[Problem] = []
-    for number, raw in enumerate(reader, start=2):
+    for number, raw in enumerate(given, start=2):
         row = {
             (key or "").strip(): (value or "").strip() for key, value in raw.items() if isinstance(value, str)
         }
         if not any(row.values()):
+            continue
+        if wrong := _check_texts(number, row):
+            problems += wrong
             continue
         if not row.get("ref"):
             problems.append(Problem("csv_ref_missing", {"row": number}, f"row {number}"))
@@ -145,6 +166,19 @@ def read_vouchers_csv(data: bytes) -> list[FileVoucher]:
     found = [_voucher(ref, rows, problems) for ref, rows in groups.items()]
     refuse_if(sorted(problems, key=lambda problem: int(str(problem.params["row"]))))
     return [voucher for voucher in found if voucher is not None]
+
+
+def _check_texts(number: int, row: dict[str, str]) -> list[Problem]:
+    """Return which texts of a row the books cannot keep as they are."""
+    problems = []
+    for column, text in row.items():
+        values = {"row": number, "column": column}
+        if any(ord(character) < 32 for character in text):
+            problems.append(Problem("csv_control", values, f"row {number}"))
+        elif len(text) > (limit := _LIMITS.get(column, 60)):
+            sizes = {"count": len(text), "limit": limit}
+            problems.append(Problem("csv_too_long", {**values, **sizes}, f"row {number}"))
+    return problems
 
 
 def _voucher(ref: str, rows: Sequence[dict[str, str]], problems: list[Problem]) -> FileVoucher | None:

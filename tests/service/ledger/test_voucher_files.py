@@ -48,6 +48,25 @@ def take(ledger: Ledger, text: str | bytes, tmp_path: Path, **roles: str) -> lis
         )
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda text: text.replace("捐款", "捐" * 201), "csv_too_long"),
+        (lambda text: text.replace("G-1", "G" * 81), "csv_too_long"),
+        (lambda text: text.replace("捐款", "捐\0款"), "csv_control"),
+        (lambda text: text.replace("捐款", "捐" * 200_000), "csv_broken"),
+    ],
+    ids=["summary", "ref", "control character", "field without end"],
+)
+def test_what_the_books_cannot_keep_is_named_on_both_databases(
+    ledger: Ledger, tmp_path: Path, change: Any, code: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        take(ledger, change(GIFT), tmp_path)
+    assert set(refused.value.codes) == {code}
+    assert refused.value.problems[0].params["row"] in (2, 3)
+
+
 def test_a_file_is_posted_through_three_people_and_books_nothing_twice(
     ledger: Ledger, tmp_path: Path
 ) -> None:

@@ -100,6 +100,9 @@ def test_month_13_stays_open_until_the_audit_is_signed(ledger: Ledger, session: 
     ledger.act(closing.sign_audit, "chief", year=2026, audited_on=on)
     ledger.act(closing.close_month, "chief", month=THIRTEENTH, on=on)
     assert not session.get_one(Period, (ledger.org_id, THIRTEENTH.code)).is_open
+    ledger.act(closing.sign_audit, "chief", year=2026, audited_on=on)
+    later = {"year": 2026, "audited_on": date(2027, 1, 10)}
+    assert codes_of(ledger.act, closing.sign_audit, "chief", **later) == ["audit_signed"]
 
 
 def test_january_waits_for_month_13_of_the_year_before_to_be_opened(ledger: Ledger) -> None:
