@@ -62,6 +62,7 @@ def _make(data_dir: Path) -> None:
     from charity.config import load_settings, system_clock
     from charity.db import prepare_engine
     from charity.demo.seed import seed_demo
+    from charity.demo.waiting import lay_out
     from charity.periods import business_date
     from charity.places.models import Org
     from charity.proofs.sequencer import SessionRunner, sequence
@@ -76,7 +77,8 @@ def _make(data_dir: Path) -> None:
     prepare_engine(engine)
     with Session(engine) as session:
         today = business_date(system_clock(), settings.zone)
-        seed_demo(session, today=today, data_dir=settings.data_dir, passwords=passwords_for("demo"))
+        office = seed_demo(session, today=today, data_dir=settings.data_dir, passwords=passwords_for("demo"))
+        lay_out(office, settings.public_url)
         for org_id in session.scalars(select(Org.id)).all():
             _begin_log(session, org_id, settings)
             sequence(SessionRunner(session), org_id=org_id, at=system_clock(), settings=settings)

@@ -65,8 +65,13 @@ def _fixed_codes(seed: int) -> Iterator[None]:
 
 
 def seed_demo(
-    session: Session, *, today: date, data_dir: Path, passwords: Passwords, volume: Volume | None = None
-) -> None:
+    session: Session,
+    *,
+    today: date,
+    data_dir: Path,
+    passwords: Passwords,
+    volume: Volume | None = None,
+) -> Office:
     """Fill an empty database with a year of two federations' books.
 
     Args:
@@ -75,6 +80,9 @@ def seed_demo(
         data_dir: the data folder.
         passwords: how passwords are hashed.
         volume: how much happens in a month; a small one for tests.
+
+    Returns:
+        The city federation's office, on the last day.
     """
     last = Month.of(today)
     first = max(Month.of(CHART_FROM), Month(last.year - 1, last.number).next())
@@ -84,6 +92,7 @@ def seed_demo(
         year = _Year(session, data_dir, first, today, volume or Volume())
         year.city(city.id)
         year.county(county.id)
+    return Office(session, city.id, data_dir, CITY_STAFF, today)
 
 
 class _Year:

@@ -54,7 +54,7 @@ LIMITS = {
     "verify_url": 200,
 }
 #: The same for each part of a gift.
-PART_LIMITS = {"fund_name": 40, "earmark_name": 50, "voucher_number": 200}
+PART_LIMITS = {"fund_name": 40, "earmark_name": 50, "voucher_number": 30}
 _REQUIRED = ("org_name", "donor_title", "receipt_number", "check_code", "verify_url", "handler", "reviewer")
 
 
@@ -67,8 +67,8 @@ class Allocation:
         fund_name: as printed.
         earmark_name: narrower purpose; empty where the fund's charter is all.
         amount_fen: the part, in fen, above zero.
-        voucher_number: e.g. ``2026-03 记-12`` with its line, or several with 、 between; empty
-            while not posted.
+        voucher_number: e.g. ``2026-03 记-12`` with its line, two with 、 between, or the first
+            and how many there are; empty while not posted.
     """
 
     fund_code: str

@@ -24,7 +24,7 @@ from charity.imports.reading import Answers
 from charity.intake.forms import FORM_NAMES
 from charity.intake.read import ParsedFile
 from charity.jobs.models import Job
-from charity.web.access import permission_required
+from charity.web.access import may_open, permission_required
 from charity.web.acts import carried_out, done, status_of
 from charity.web.context import settings, today
 from charity.web.filters import translated
@@ -142,7 +142,7 @@ def _staged(
 def file(number: str) -> ResponseReturnValue:
     """Show what each row of a file is, what it adds up to, and let a person decide."""
     found = file_or_404(number)
-    if found.state == "unmapped":
+    if found.state == "unmapped" and may_open("imports.columns"):
         return redirect(url_for("imports.columns", number=found.public_no), 303)
     return render("imports/file.html", file_page(found))
 

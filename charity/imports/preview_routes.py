@@ -20,6 +20,7 @@ from charity.imports.rules import Tally
 from charity.intake.forms import FORM_NAMES
 from charity.jobs.models import Job
 from charity.jobs.rules import ENDED, STATE_LABELS
+from charity.web.access import may_open
 from charity.web.filters import translated, yuan
 from charity.web.render import Sentence, sentence
 
@@ -352,7 +353,7 @@ def _asks_for_days(file: ImportFile, rows: Sequence[queries.RowView]) -> bool:
 
 
 def event_links(file: ImportFile, rows: Sequence[queries.RowView]) -> dict[int, EventLink]:
-    """Return row number → what a row became, where that has a page."""
+    """Return row number → what a row became, where that has a page this reader may open."""
     booker = booker_of(file.form)
     events = {row.row_no: row.event for row in rows if row.event is not None}
     if booker is None or not events:
@@ -361,5 +362,5 @@ def event_links(file: ImportFile, rows: Sequence[queries.RowView]) -> dict[int, 
     return {
         row_no: _event_link(links[event])
         for row_no, event in events.items()
-        if event in links and links[event].endpoint in current_app.view_functions
+        if event in links and may_open(links[event].endpoint)
     }

@@ -17,7 +17,7 @@ from charity.errors import N_
 from charity.jobs import rules, service, worker
 from charity.jobs.queries import JobStatus, job_status, list_jobs
 from charity.web import navigation
-from charity.web.access import signed_in
+from charity.web.access import may_follow, signed_in
 from charity.web.acts import done
 from charity.web.context import current_actor, now
 from charity.web.filters import translated
@@ -81,8 +81,8 @@ def _view(status: JobStatus) -> JobView:
         state=translated(rules.STATE_LABELS[status.state]),
         sentence=_sentence(status),
         problems=tuple(sentence(problem) for problem in status.problems),
-        # Only a path of this site: a handler may not send readers elsewhere.
-        result_url=url if url.startswith("/") and not url.startswith("//") else "",
+        # Only a page of this site which this reader may open: a handler may not send readers elsewhere.
+        result_url=url if may_follow(url) else "",
     )
 
 

@@ -60,7 +60,6 @@ _EARMARKS = (
     select(Earmark.id, Earmark.code, Earmark.name, Earmark.fund_id, Earmark.is_default)
     .where(
         Earmark.org_id == _ORG,
-        Earmark.from_on <= _ON,
         or_(Earmark.until_on.is_(None), Earmark.until_on >= _ON),
     )
     .order_by(Earmark.code)
@@ -76,7 +75,6 @@ _PLACES = (
     )
     .where(
         MoneyPlace.org_id == _ORG,
-        MoneyPlace.opened_on <= _ON,
         or_(MoneyPlace.closed_on.is_(None), MoneyPlace.closed_on >= _ON),
     )
     .order_by(MoneyPlace.code)

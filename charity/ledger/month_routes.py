@@ -34,7 +34,7 @@ from charity.ledger.people import signer_names
 from charity.ledger.queries import MonthRow, months
 from charity.ledger.reason_forms import ConfirmForm
 from charity.periods import Month
-from charity.web.access import PermissionMissing, permission_required
+from charity.web.access import PermissionMissing, may_open, permission_required
 from charity.web.acts import carried_out, done, status_of
 from charity.web.context import today
 from charity.web.filters import month as month_text
@@ -198,13 +198,13 @@ class ClosePage:
 def _cure(blocker: Blocker, month: Month) -> BlockerShown:
     """Return a blocker with its link."""
     if blocker.label:
-        url = url_for(blocker.cure, **dict(blocker.values))
+        url = url_for(blocker.cure, **dict(blocker.values)) if may_open(blocker.cure) else ""
         return BlockerShown(sentence(blocker.problem), url, _(blocker.label))
     endpoint, label = CURES.get(blocker.problem.code) or CURES.get(blocker.cure, ("", ""))
     values: dict[str, Any] = {}
     if endpoint in ("ledger.drafts", "ledger.balances", "ledger.carry_forward", "ledger.trial_balance"):
         values["month"] = str(month)
-    url = url_for(endpoint, **values) if endpoint else ""
+    url = url_for(endpoint, **values) if endpoint and may_open(endpoint) else ""
     return BlockerShown(sentence(blocker.problem), url, _(label) if label else "")
 
 

@@ -23,13 +23,12 @@ from charity.receipts.rules import CHANNEL_TEXTS, NAMELESS
 
 #: Line of the voucher, which names the proof, by language of the document.
 _LINE = {"zh_Hans": "{} 第{}行", "zh_Hant": "{} 第{}行", "en": "{} line {}"}
+#: How a gift on several vouchers names them: the first, and how many there are.
+_MORE = {"zh_Hans": "{} 等{}张凭证", "zh_Hant": "{} 等{}張憑證", "en": "{}, {} in all"}
 #: Between the purposes of a gift of several parts.
 _BETWEEN = {"zh_Hans": "、", "zh_Hant": "、", "en": ", "}
-#: Where gifts come from whose purpose a person wrote down: forms, slips, lists of donors. In
-#: the files of banks and platforms the payer's remark stands in its place.
-_WRITTEN = ("", "slips", "donor_list")
+#: Most characters of a purpose.
 _PURPOSE_LENGTH = 200
-
 #: Stands in fields of a preview that are given at issue only.
 UNSET = "—"
 
@@ -123,8 +122,8 @@ def compose(
         title = NAMELESS[wording.language] if is_nameless else asked
     purpose = wording.purpose
     # What the form offered in another language is not the office's own wording.
-    if purpose is None or purpose in {_purpose(donation, parts, language) for language in _LINE}:
-        purpose = _purpose(donation, parts, wording.language)
+    if purpose is None or purpose in {_purpose(parts, language) for language in _LINE}:
+        purpose = _purpose(parts, wording.language)
     document = ReceiptDocument(
         language=cast(Language, wording.language),
         org_name=org.name_en if wording.language == "en" and org.name_en else org.name,
@@ -146,10 +145,11 @@ def compose(
     return Composed(document, is_nameless, tuple(parts))
 
 
-def _purpose(donation: Donation, parts: Sequence[GiftPart], language: str) -> str:
-    """Return the purpose as the donor stated it to a person, else what the gift was booked to."""
-    if donation.stated_purpose and donation.source_form in _WRITTEN:
-        return donation.stated_purpose
+def _purpose(parts: Sequence[GiftPart], language: str) -> str:
+    """Return the purpose printed unless the office words it: what the gift was booked to.
+
+    A donor's own words may name whom they want to help, and no paper of ours does.
+    """
     names = dict.fromkeys(part.earmark_in(language) or part.fund_in(language) for part in parts)
     return _BETWEEN[language].join(names)[:_PURPOSE_LENGTH]
 
@@ -163,9 +163,12 @@ def _reviewer(session: Session, parts: Sequence[GiftPart]) -> str:
 
 def _allocation(part: GiftPart, language: str) -> Allocation:
     """Return a part as printed."""
-    voucher = "、".join(part.vouchers)
-    if len(part.vouchers) == 1:
+    first, *others = part.vouchers or ("",)
+    voucher = _MORE[language].format(first, len(others) + 1)
+    if not others:
         voucher = _LINE[language].format(part.line.voucher_number, part.line.line_no)
+    elif len(others) == 1:
+        voucher = f"{first}、{others[0]}"
     purse = (part.fund_code, part.fund_in(language), part.earmark_in(language))
     return Allocation(*purse, part.amount_fen, voucher)
 

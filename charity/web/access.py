@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app, request
 from flask_login import LoginManager
-from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+from werkzeug.routing import RequestRedirect
 
 from charity.web.context import current_actor, hook
 
@@ -82,6 +83,22 @@ def access_of(app: Flask, endpoint: str) -> Access | None:
     if endpoint == "static":
         return Access("public")
     return getattr(app.view_functions[endpoint], "access", None)
+
+
+def may_open(endpoint: str) -> bool:
+    """Say whether a page is there and who reads this one may open it: no link leads to a refusal."""
+    access = access_of(current_app, endpoint) if endpoint in current_app.view_functions else None
+    return access is not None and (not access.permission or current_actor().may(access.permission))
+
+
+def may_follow(path: str) -> bool:
+    """Say whether a path leads to a page of this site that its reader may open."""
+    path = path.removeprefix(request.script_root)
+    try:
+        endpoint, _values = current_app.url_map.bind("").match(path.partition("?")[0], method="GET")
+    except (HTTPException, RequestRedirect):
+        return False
+    return path.startswith("/") and not path.startswith("//") and may_open(endpoint)
 
 
 def guard() -> None:

@@ -216,7 +216,6 @@ LINES: dict[str, Forgery] = {
     "date of the line": Forgery(lines={2: {"voucher_on": date(2026, 3, 19)}}),
     "month of the line": Forgery(lines={2: {"month": 202604}}),
     "re-tag on what is no money": Forgery(
-        head={"total_fen": 11_000},
         added=[
             (2, {"credit_fen": 1_000, "is_retag": True}),
             (2, {"debit_fen": 1_000, "credit_fen": 0, "is_retag": True}),

@@ -122,6 +122,7 @@ def help_somebody(office: Office) -> None:
     office.voucher(
         date(2026, 3, 31), "基金启动", (money, DraftLine("410102", credit_fen=5_000_000, fund="F7"))
     )
+    office.finish_papers()
     days = [date(2026, 3, 31)] * 5 + [date(2026, 4, 28)]
     for number, (on, fen) in enumerate(
         zip(days, (10_000, 20_000, 30_000, 40_000, 50_000, TELLING[1]), strict=True)
@@ -255,7 +256,7 @@ def test_no_receipt_tells_of_anybody_else(
     texts = receipts_of(plant(books, settings), settings, pdftotext)
     assert len(texts) == 5
     own = texts.pop("卡那瑞")
-    assert "卡那瑞" in own and forms(TELLING[0]) & set(own.split())
+    assert "卡那瑞" in own and any(form in own for form in forms(TELLING[0]))
     helped = ["金丝雀", "急性淋巴细胞白血病", *forms(TELLING[1])]
     assert not [word for word in helped if word in own]
     forbidden = [*CANARIES, *(form for fen in TELLING for form in forms(fen))]
