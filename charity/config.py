@@ -135,6 +135,13 @@ FILE_SETTINGS = (
     "CHARITY_AUDITOR_ROLE",
     "CHARITY_ZONE",
     "CHARITY_FALLBACK_FONT",
+    "CHARITY_SECOND_FACTOR",
+    "CHARITY_STEP_UP_MINUTES",
+    "CHARITY_BACKUP_DIR",
+    "CHARITY_BACKUP_HOURS",
+    "CHARITY_BACKUP_KEEP",
+    "CHARITY_METRICS_TOKEN",
+    "CHARITY_LOG",
 )
 #: Folders that other machines get copies of; an SQLite file in one is torn sooner or later.
 _SYNCED = re.compile(

@@ -280,7 +280,7 @@ def check_own_password(user: LoginUser, text: str) -> None:
     Raises:
         Refused: ``sign_in_locked``, ``password_wrong``, ``sign_in_busy``.
     """
-    if not may_try("password_again", user.username, door_rules.FACTOR_TRIES, door_rules.FACTOR_WINDOW_S):
+    if not may_try("password_again", user.username, door_rules.FACTOR_TRIES):
         raise Refused(Problem("factor_locked"))
     found = queries.credentials(db.session(), user.username)
     passwords = passwords_for(settings().environment)

@@ -36,11 +36,11 @@ class Walk:
 
 
 #: What every answer says to the browser; each value begins so.
-HEADERS = {
+HEADERS: dict[str, str | tuple[str, ...]] = {
     "Content-Security-Policy": "default-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
+    "Referrer-Policy": ("same-origin", "no-referrer"),
     "Permissions-Policy": "accelerometer=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "",
