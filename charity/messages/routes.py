@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from charity.db import db, transact
 from charity.errors import N_
+from charity.ids import key_of
 from charity.messages import delivery, queries, rules, service
 from charity.messages.forms import CallForm, OutboxFilter
 from charity.messages.queries import MessageRow
@@ -93,7 +94,7 @@ def deliver(_at: datetime) -> None:
 def outbox() -> ResponseReturnValue:
     """Show what was sent, what waits and what did not go out; nobody's address in clear."""
     actor, wanted = current_actor(), OutboxFilter(formdata=request.args)
-    before = request.args.get("before", 0, type=int)
+    before = key_of(request.args.get("before", "")) or 0
     kind, state = wanted.kind.data or "", wanted.state.data or ""
     page = queries.outbox(db.session(), actor.org_id, kind=kind, state=state, before=before)
     states = {state: translated(label) for state, label in rules.STATE_LABELS.items()}
