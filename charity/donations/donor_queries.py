@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from charity.donations.donors import propose_duplicates, similar_donors
 from charity.donations.models import Donation, Donor, DonorIdentifier, Pledge
 from charity.donations.queries import PAGE_ROWS, like_pattern
+from charity.donations.standing import given_fen
 from charity.ledger.models import Party
 from charity.names import fold_text
 
@@ -148,7 +149,7 @@ def donor_rows(session: Session, org_id: int, donor_ids: Sequence[int]) -> list[
 def _sums(session: Session, org_id: int, donor_ids: Sequence[int]) -> dict[int, tuple[int, int, date | None]]:
     """Return donor → how many gifts, their sum in fen, the latest day; with merged donors."""
     rows = session.execute(
-        select(Donor.root_id, func.count(), func.sum(Donation.amount_fen), func.max(Donation.received_on))
+        select(Donor.root_id, func.count(), func.sum(given_fen()), func.max(Donation.received_on))
         .join(Donation, and_(Donation.org_id == Donor.org_id, Donation.donor_id == Donor.id))
         .where(Donor.org_id == org_id, Donor.root_id.in_(donor_ids))
         .group_by(Donor.root_id)
@@ -262,7 +263,7 @@ def list_pledges(session: Session, org_id: int, *, public_no: str = "", limit: i
         public_no: one of them by its number; empty for all.
     """
     paid = (
-        select(func.sum(Donation.amount_fen))
+        select(func.sum(given_fen()))
         .where(Donation.org_id == Pledge.org_id, Donation.pledge_id == Pledge.id)
         .scalar_subquery()
     )

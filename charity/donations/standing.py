@@ -95,6 +95,11 @@ def stands() -> ScalarSelect[Any]:
     )
 
 
+def given_fen() -> ColumnElement[int]:
+    """Return what ``Donation`` is, in fen: what stands in the books, before that what was recorded."""
+    return func.coalesce(stands(), Donation.amount_fen)
+
+
 def posted_fen(session: Session, org_id: int, gift_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     """Return gift → what stands of it and what was given back, in fen, as posted.
 

@@ -177,7 +177,11 @@ def _place_help(file: ImportFile, choices: Sequence[PlaceChoice]) -> str:
     if not file.own_tail:
         return "" if file.place else _("The file does not say; choose the account or merchant number.")
     values = {"tail": file.own_tail}
-    if chosen is None:
+    if chosen is None and choices and all(choice.is_other for choice in choices):
+        text = _(
+            "The file states the account ending in %(tail)s; no place of money has that number yet.", **values
+        )
+    elif chosen is None:
         text = _("The file states the account ending in %(tail)s; choose that account.", **values)
     elif chosen.is_other:
         text = _("The file states the account ending in %(tail)s, which is not the one chosen.", **values)

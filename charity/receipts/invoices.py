@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from charity.db import Actor, sum_of
 from charity.donations.models import Donation
 from charity.donations.refunds import load_donation
+from charity.donations.standing import posted_fen
 from charity.errors import N_, Problem, refuse, refuse_if
 from charity.ids import new_id
 from charity.names import clean_line
@@ -74,7 +75,9 @@ def register_invoice(
     donation = load_donation(session, actor.org_id, donation_id)
     refuse_if(_check(session, actor, entry, entry.amount_fen, on))
     invoiced = invoiced_fen(session, actor.org_id, donation.id)
-    refuse_if(rules.check_invoice_total(donation.public_no, donation.amount_fen, invoiced, entry.amount_fen))
+    posted = posted_fen(session, actor.org_id, [donation.id])
+    given = posted[donation.id][0] if donation.id in posted else donation.amount_fen
+    refuse_if(rules.check_invoice_total(donation.public_no, given, invoiced, entry.amount_fen))
     return _insert(session, actor, donation, entry, entry.amount_fen, None)
 
 

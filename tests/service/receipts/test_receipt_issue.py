@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,14 @@ from charity.documents.receipt import ReceiptDocument
 from charity.donations.rules import Part
 from charity.donations.service import DonorEntry
 from charity.errors import Refused
+from charity.ledger import corrections
+from charity.ledger.reading import read_voucher
 from charity.oplog.models import OpLogEntry
 from charity.receipts import checks, service
+from charity.receipts.gift_lines import gift_lines
 from charity.receipts.models import Receipt, ReceiptCounter
 from charity.receipts.storage import document_path
+from tests.books import PAPER
 from tests.receipting import PUBLIC_URL, VOIDS, Desk
 
 
@@ -239,4 +244,43 @@ def test_a_rolled_back_issue_gives_its_number_back(desk: Desk) -> None:
     with pytest.raises(KeyboardInterrupt):
         transact(broken, session=desk.session)
     assert desk.issue(gift).number == "2026-000001"
+    assert findings(desk) == []
+
+
+def test_a_corrected_gift_has_a_receipt_over_what_stands_that_names_every_voucher(desk: Desk) -> None:
+    """35,000.00 was typed for 3,500.00, and a difference took 31,500.00 back."""
+    gift = desk.give(3_500_000, parts=(Part("F1"),))
+    line = gift_lines(desk.session, desk.org_id, [gift.id])[gift.id][0]
+    amounts = {1: 350_000, 2: 350_000}
+    difference = desk.office.ledger.act(
+        corrections.difference_voucher, "maker", voucher_id=line.voucher_id, amounts=amounts, on=desk.on
+    )
+    desk.office.ledger.run([difference])
+    document = said(desk.issue(gift))
+    assert document.amount_fen == 350_000
+    assert [a.voucher_number for a in document.allocations] == ["2026-03 记-0001、2026-03 记-0002"]
+    assert findings(desk) == []
+
+
+def test_a_gift_made_anew_has_a_receipt_that_names_the_right_voucher_only(desk: Desk) -> None:
+    gift = desk.give(50_000, parts=(Part("F1"),))
+    line = gift_lines(desk.session, desk.org_id, [gift.id])[gift.id][0]
+    right = [
+        replace(posted.value, fund="F2", earmark="F2")
+        for posted in read_voucher(desk.session, desk.org_id, line.voucher_id).lines
+    ]
+    desk.session.rollback()
+    desk.office.ledger.act(
+        corrections.correct_voucher,
+        "maker",
+        voucher_id=line.voucher_id,
+        lines=right,
+        on=desk.on,
+        attachments=(PAPER,),
+    )
+    desk.office.post_all()
+    document = said(desk.issue(gift))
+    assert [(a.fund_code, a.amount_fen, a.voucher_number) for a in document.allocations] == [
+        ("F2", 50_000, "2026-03 记-0002")
+    ]
     assert findings(desk) == []
