@@ -48,6 +48,7 @@ class ColumnsPage:
         columns: in the order of the file.
         fields: (code, label) of what a column can hold.
         problems: what the file says of itself.
+        may_set_aside: whether the reader may put the file away.
     """
 
     file: ImportFile
@@ -55,6 +56,7 @@ class ColumnsPage:
     columns: tuple[ColumnRow, ...]
     fields: tuple[tuple[str, str], ...]
     problems: tuple[Sentence, ...]
+    may_set_aside: bool
 
 
 def _chosen(guesses: tuple[ColumnGuess, ...]) -> list[str]:
@@ -122,5 +124,6 @@ def columns(number: str) -> ResponseReturnValue:
         columns=tuple(_shown(guess, name) for guess, name in zip(guesses, chosen, strict=True)),
         fields=tuple(field_choices()),
         problems=tuple(sentence(problem) for problem in parsed.problems),
+        may_set_aside=staging.may_set_aside(me(), found),
     )
     return render("imports/columns.html", page, status_of(form))

@@ -34,7 +34,7 @@ _SETTINGS = {
     "shared_buffers": "64MB",
     "max_connections": "60",
     "lock_timeout": "15s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "900s",
     "log_min_messages": "fatal",
 }
 
