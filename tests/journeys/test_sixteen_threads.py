@@ -210,10 +210,18 @@ def test_sixteen_people_at_once_leave_no_gap_and_no_overdraft(session: Session, 
 
 
 def finish(people: Sequence[tuple[Person, str]]) -> None:
-    """Take what is left through the three desks, one after another."""
+    """Take what is left through the three desks, one after another.
+
+    A payment refused for want of money stands before the gifts that would cover it: the queue
+    is gone through again until a pass posts nothing more.
+    """
     by_role = {role: person for person, role in people}
-    for role, queue in (("reviewer", "review"), ("cashier", "sign"), ("chief_accountant", "post")):
+    for role, queue in (("reviewer", "review"), ("cashier", "sign")):
         pass_on(by_role[role], queue)
+    chief, waiting = by_role["chief_accountant"], None
+    while (now := marks(chief.get("/office/post"))) != waiting:
+        pass_on(chief, "post")
+        waiting = now
 
 
 def hold_the_books_to_it(ledger: Ledger) -> None:
