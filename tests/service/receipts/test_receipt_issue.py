@@ -281,6 +281,6 @@ def test_a_gift_made_anew_has_a_receipt_that_names_the_right_voucher_only(desk: 
     desk.office.post_all()
     document = said(desk.issue(gift))
     assert [(a.fund_code, a.amount_fen, a.voucher_number) for a in document.allocations] == [
-        ("F2", 50_000, "2026-03 记-0002")
+        ("F2", 50_000, "2026-03 记-0002 第2行")
     ]
     assert findings(desk) == []
