@@ -297,9 +297,7 @@ def event_links(session: Session, org_id: int, events: Sequence[Booked]) -> dict
 
 def _progress(state: str | None) -> str:
     """Return how far the voucher of an event is, by the state of its draft."""
-    if state in (None, "discarded"):
-        return "undrafted"
-    return "posted" if state == "posted" else "drafted"
+    return "undrafted" if state in (None, "discarded") else str(state)
 
 
 def file_vouchers(session: Session, org_id: int, file_id: int) -> list[Link]:
@@ -324,7 +322,7 @@ def file_vouchers(session: Session, org_id: int, file_id: int) -> list[Link]:
 def _voucher_link(draft: Any, voucher: Voucher | None) -> Link:
     """Return the page of a posted voucher, or of its draft before."""
     if voucher is None:
-        return Link(draft.summary, "ledger.draft", {"draft_id": draft.id}, "drafted")
+        return Link(draft.summary, "ledger.draft", {"draft_id": draft.id}, draft.state)
     month = Month.from_code(voucher.month)
     label = f"{month} {voucher.word}-{voucher.number:04d} {draft.summary}"
     values = {"month": str(month), "word": voucher.word, "number": voucher.number}

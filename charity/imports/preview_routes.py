@@ -51,7 +51,10 @@ class EventLink:
 #: How far the voucher of an event is → label.
 PROGRESS = {
     "undrafted": N_("recorded, voucher not made yet"),
-    "drafted": N_("voucher drafted"),
+    "draft": N_("look at it, then submit it"),
+    "submitted": N_("waits for review"),
+    "reviewed": N_("reviewed"),
+    "signed": N_("signed by the cashier"),
     "posted": N_("posted"),
 }
 

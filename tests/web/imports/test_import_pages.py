@@ -287,11 +287,11 @@ def test_a_row_once_decided_or_booked_asks_no_more(
     post(accountant, f"{address}/book")
     work()
     booked = page(accountant.get(address))
-    assert [row[4] for row in booked.table("Rows of the file")[1:3]] == ["voucher drafted"] * 2
+    assert [row[4] for row in booked.table("Rows of the file")[1:3]] == ["reviewed"] * 2
     assert "2 rows are recorded. 2 vouchers were made from this file:" in booked.text
     assert sum("/drafts/" in link and link[-1].isdigit() for link in booked.links) == 2
     row = page(accountant.get(f"{address}/rows/3"))
-    assert "voucher drafted" in row.text
+    assert "reviewed" in row.text
     assert "Nothing in this row says" not in row.text
 
 
