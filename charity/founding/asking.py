@@ -14,16 +14,9 @@ from typing import Any
 
 import click
 
-from charity.errors import N_, refuse, register
+from charity.errors import refuse
 from charity.founding.usual import FUNDS, PLACES
 from charity.places.rules import LEGAL_FORMS, QUALIFICATIONS
-
-PROBLEMS = register(
-    {
-        "setup_file_unreadable": N_("%(name)s cannot be read: %(why)s"),
-        "setup_units_missing": N_("The list of units %(name)s is not there; paths are beside the file."),
-    }
-)
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], bytes]:

@@ -30,7 +30,9 @@ PROBLEMS = register(
             "This is not the set-up code. The server prints it when this page is opened first; flask setup "
             "--code prints it again."
         ),
+        "setup_file_unreadable": N_("%(name)s cannot be read: %(why)s"),
         "setup_missing": N_("This must be filled in."),
+        "setup_units_missing": N_("The list of units %(name)s is not there; paths are beside the file."),
         "setup_too_long": N_("Write at most %(limit)s characters."),
         "setup_choice": N_("“%(text)s” is none of %(words)s."),
         "setup_code_wrong": N_("Use letters, digits, hyphen, point and underscore only, at most 20."),

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from charity.donations.models import Donation, Refund
+from charity.errors import Refused
 from charity.imports import service
 from charity.imports.models import ImportFile
 from charity.ledger import setup
@@ -59,12 +60,13 @@ def test_a_card_finds_its_place_by_the_end_of_its_number(office: Office) -> None
 
 
 def test_a_card_of_nobody_waits_for_its_place_and_is_not_booked_for_another(office: Office) -> None:
-    """No place is guessed, although only one bank account is open; the wrong one is refused row by row."""
+    """No place is guessed, although only one bank account is open; the wrong one is refused."""
     file = office.stage(card("5.00,5.00,转账,苏禾青 99990000,捐款"))
     assert file.place == ""
     open_card(office)
-    other = office.stage(card("5.00,5.00,转账,苏禾青 99990000,捐款", end="7777"), place="P1")
-    assert judged(office, other) == [("error", "row_account_other")]
+    with pytest.raises(Refused) as refused:
+        office.stage(card("5.00,5.00,转账,苏禾青 99990000,捐款", end="7777"), place="P1")
+    assert refused.value.codes == ["import_place_other"]
 
 
 def test_a_payout_on_a_card_is_asked_about(office: Office) -> None:
@@ -135,7 +137,7 @@ def test_a_refund_at_the_bank_finds_the_one_gift_of_this_giver_and_sum(office: O
         Move("200.00", "陆知遥", "捐款"),
     ]
     office.book(office.stage(bank_export(gifts)))
-    file = office.stage(bank_export([BACK], opening="7.00"))
+    file = office.stage(bank_export([BACK], opening="100700.00"))
     gift = office.session.scalars(select(Donation).where(Donation.row_no == 2)).one()
     assert [(row.verdict, row.target) for row in office.rows(file)] == [("refund", gift.public_no)]
     office.book(file)
@@ -184,7 +186,7 @@ def test_a_number_that_stands_twice_is_a_question(office: Office) -> None:
     assert judged(office, office.stage(data)) == [("new", ""), ("ask", "row_twice")]
 
 
-def test_a_company_file_of_another_number_asks_row_by_row(office: Office) -> None:
+def test_a_company_file_of_another_number_is_refused_for_the_place(office: Office) -> None:
     office.ledger.act(
         setup.open_money_place,
         "chief",
@@ -200,4 +202,6 @@ def test_a_company_file_of_another_number_asks_row_by_row(office: Office) -> Non
         "OFXHEADER:100\n<OFX><STMTRS><CURDEF>CNY<BANKACCTFROM><ACCTID>9999000077777777</BANKACCTFROM>\n"
         "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260317<TRNAMT>5.00<FITID>1<MEMO>捐款</STMTTRN></STMTRS></OFX>\n"
     ).encode()
-    assert judged(office, office.stage(data, place="B9")) == [("ask", "row_account_other")]
+    with pytest.raises(Refused) as refused:
+        office.stage(data, place="B9")
+    assert refused.value.codes == ["import_place_other"]

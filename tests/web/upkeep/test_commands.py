@@ -155,7 +155,9 @@ def test_a_file_of_keys_opens_with_its_passphrase_only(folder: Path, settings: S
         with pytest.raises(Refused) as refused:
             keyfile.read_keys(path, wrong)
         assert refused.value.codes == ["keys_locked"]
-    path.write_text(path.read_text().replace("A", "B", 1))
+    sealed = json.loads(path.read_text())
+    sealed["sealed"] = ("B" if sealed["sealed"].startswith("A") else "A") + sealed["sealed"][1:]
+    path.write_text(json.dumps(sealed))
     with pytest.raises(Refused):
         keyfile.read_keys(path, PASSPHRASE)
 
