@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _
+from flask_babel import lazy_pgettext
 from flask_wtf.file import FileField
 from wtforms import BooleanField, FieldList, FormField, PasswordField, SelectField
 from wtforms.validators import Optional
@@ -79,7 +80,7 @@ class PlacePart(_Part):
 
 class PersonPart(_Part):
     username = LineField(_("Login name"), limit=40)
-    name = LineField(_("Name"), limit=80)
+    name = LineField(lazy_pgettext("person", "Name"), limit=80)
     email = LineField(_("Mail address"), [Optional()], limit=200)
     phone = LineField(_("Phone number"), [Optional()], limit=30)
 

@@ -38,7 +38,7 @@ from charity.users.queries import GrantRow, Member
 from charity.web import navigation
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
-from charity.web.context import current_actor, now, today
+from charity.web.context import current_actor, now, settings, today
 from charity.web.filters import translated
 from charity.web.render import FileColumn, Sentence, exports, render, sentence, table_rule
 
@@ -122,10 +122,11 @@ class PersonFormPage:
 
 @dataclass(frozen=True, slots=True)
 class LinkPage:
-    """A link to hand over, shown once; empty where it was mailed."""
+    """A link to hand over, shown once; empty where it was mailed, or waits for a mail server."""
 
     member: Member
     link: str
+    has_server: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +348,7 @@ def make_link(username: str) -> ResponseReturnValue:
 
     transact(work)
     link = "" if address else link_of(found.user, credentials.INVITE_LIFE)
-    return private(render("users/link.html", LinkPage(member, link)))
+    return private(render("users/link.html", LinkPage(member, link, bool(settings().smtp_url))))
 
 
 @blueprint.get("/office/staff")
