@@ -103,7 +103,8 @@ def place_keys(keys: Mapping[str, str], data_dir: Path) -> None:
         FileExistsError: there is such a key already.
     """
     folder = data_dir / "keys"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for made in (data_dir, folder):  # a mode holds for the last folder of a path only
+        made.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, value in keys.items():
         handle = os.open(folder / f"{name.lower()}.hex", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:

@@ -29,7 +29,8 @@ SPARE_BYTES = 100 * 1024 * 1024
 PROBLEMS = register(
     {
         "upgrade_backup_missing": N_(
-            "There is no backup to go back to. Make one first: flask backup --out FOLDER."
+            "There is no backup in CHARITY_BACKUP_DIR to go back to. Make one there first (flask backup), or "
+            "name one that lies elsewhere: flask upgrade --backup FILE."
         ),
         "upgrade_backup_old": N_("The newest backup (%(name)s) is older than a day. Make a fresh one first."),
         "upgrade_backup_other": N_(

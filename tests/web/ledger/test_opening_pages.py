@@ -75,6 +75,9 @@ def test_books_are_handed_in_looked_through_and_taken_by_another(
     assert hand_in(accountant, workbook(rows)).status_code == 303
     seen = page(accountant.get(URL))
     assert "Look through and approve" not in seen.text
+    told = "Books from another system to approve"
+    assert told in page(chief.get("/office/")).text
+    assert told not in page(accountant.get("/office/")).text
     brought = page(chief.get(URL)).table("What each fund brings")
     assert brought[1][:5] == ["F1", "400,000.00", "300,000.00", "250,000.00", "450,000.00"]
     link = next(link for link in page(chief.get(URL)).links if link.endswith("/approve"))
@@ -83,6 +86,7 @@ def test_books_are_handed_in_looked_through_and_taken_by_another(
     assert chief.post(link).status_code == 303  # a second click finds it taken
     taken = page(chief.get(URL))
     assert "is the first month kept here" in taken.text
+    assert told not in page(chief.get("/office/")).text
     ticket = next(link for link in _forms(accountant) if "/tickets/" in link)
     assert accountant.post(ticket, data={"invoice_number": ""}).status_code == 422
     assert accountant.post(ticket, data={"invoice_number": "0012345678"}).status_code == 303

@@ -168,6 +168,12 @@ def test_a_short_passphrase_is_refused(folder: Path) -> None:
     assert refused.value.codes == ["passphrase_short"]
 
 
+def test_a_data_folder_made_for_the_keys_is_nobody_elses(folder: Path, settings: Settings) -> None:
+    """Restoring to a new folder puts the keys first; the app refuses a folder that others may enter."""
+    keyfile.place_keys(keyfile.keys_of(settings), folder / "new")
+    assert [path.stat().st_mode & 0o077 for path in (folder / "new", folder / "new" / "keys")] == [0, 0]
+
+
 def test_retired_keys_come_back_with_the_others(folder: Path, settings: Settings) -> None:
     retired = replace(settings, retired_field_keys=(b"\x07" * 32,))
     keyfile.place_keys(keyfile.keys_of(retired), folder)
