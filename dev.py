@@ -33,6 +33,7 @@ DEBIAN_PACKAGES = {
     "fonts-wqy-microhei": "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
     "poppler-utils": "/usr/bin/pdftotext",
     "postgresql": "/usr/lib/postgresql/*/bin/initdb",
+    "nginx": "/usr/sbin/nginx",
 }
 
 

@@ -32,6 +32,10 @@ FEATURES = (
     "charity.donations.routes",
     "charity.receipts.routes",
     "charity.disclosure.routes",
+    "charity.retention.routes",
+    "charity.upkeep.routes",
+    "charity.founding.routes",
+    "charity.privacy.routes",
 )
 
 
@@ -50,7 +54,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     from charity import sealed
     from charity.config import load_settings, system_clock
     from charity.documents import fonts
-    from charity.web import prefix, security
+    from charity.web import logs, prefix, security
 
     settings = settings or load_settings()
     fonts.use_fallback(settings.fallback_font)
@@ -63,6 +67,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     _refuse_unsealed_books(app)
     app.wsgi_app = prefix.OrgPrefix(app.wsgi_app, app)  # type: ignore[method-assign]
     security.install(app, settings)
+    logs.install(app, settings)
     return app
 
 
@@ -125,6 +130,7 @@ def _add_features(app: Flask) -> None:
     from charity.db import db, watch_orgs
     from charity.jobs import worker
     from charity.messages.routes import deliver
+    from charity.users.routes import forget_sessions
     from charity.web import access
 
     for name in FEATURES:
@@ -133,6 +139,7 @@ def _add_features(app: Flask) -> None:
         with app.app_context():
             watch_orgs(db.engine)
     worker.register_periodic("messages.deliver", 15, deliver)
+    worker.register_periodic("users.forget_sessions", 3600, forget_sessions)
     cli.register(app)
     access.check_declared(app)
 
@@ -160,7 +167,7 @@ def _refuse_unsealed_books(app: Flask) -> None:
         db.engine.dispose()
 
     def refuse() -> None:
-        if app.extensions["charity.is_closed"] and request.endpoint != "static":
+        if app.extensions["charity.is_closed"] and request.endpoint not in ("static", "founding.setup"):
             app.extensions["charity.is_closed"] = look()
             if app.extensions["charity.is_closed"]:
                 abort(503)

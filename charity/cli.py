@@ -20,21 +20,18 @@ from typing import Any, NoReturn
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, FlaskGroup
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from charity import schema
-from charity.db import Actor, begin_snapshot, db, transact
-from charity.disclosure import checks as public_checks
-from charity.donations import checks as gift_checks
-from charity.errors import Problem, Refused
-from charity.ledger import checks as ledger_checks
+from charity.config import SETTINGS_FILE, Settings
+from charity.db import Actor, db, transact
+from charity.errors import SENTENCES, Problem, Refused
 from charity.ledger import queries
 from charity.ledger.voucher_files import import_vouchers
 from charity.periods import Month, business_date
 from charity.places.models import Org
-from charity.proofs import checks as proof_checks
-from charity.receipts import checks as receipt_checks
+from charity.upkeep.checking import find_all
 from charity.users.models import User
 from charity.users.queries import actor_of
 
@@ -118,18 +115,9 @@ def check_command(org: str, as_json: bool) -> None:
     """Derive everything again from the posted lines and name the first wrong row."""
     session = db.session()
     settings = current_app.extensions["charity.settings"]
-    # The guards stand once for all orgs, and also where there is none yet.
-    found = [
-        ("*", ledger_checks.Finding("triggers", "database", fault)) for fault in schema.faults(db.engine)
-    ]
-    found += [("*", finding) for check in ledger_checks.SHARED for finding in check(session, 0)]
     orgs = [_org(session, org)] if org else list(session.scalars(select(Org).order_by(Org.code)))
-    for row in orgs:
-        org_id, code = row.id, row.code
-        for check in all_checks(settings.data_dir, current_app.config["CLOCK"]()):
-            if check not in (ledger_checks.check_triggers, *ledger_checks.SHARED):
-                begin_snapshot(session)
-                found += [(code, finding) for finding in check(session, org_id)]
+    pairs = [(row.id, row.code) for row in orgs]
+    found = find_all(session, pairs, settings.data_dir, current_app.config["CLOCK"]())
     if as_json:
         _print({"ok": not found, "findings": [{"org": code, **asdict(finding)} for code, finding in found]})
     else:
@@ -138,23 +126,6 @@ def check_command(org: str, as_json: bool) -> None:
         click.echo("All checks passed." if not found else f"{len(found)} findings.")
     if found:
         raise SystemExit(1)
-
-
-def all_checks(data_dir: Path, now: datetime | None = None) -> list[ledger_checks.Check]:
-    """Return the checks of every feature, the ledger's first.
-
-    Args:
-        data_dir: the data folder.
-        now: the present instant; None: that of the newest posting stands for it.
-    """
-    return [
-        *ledger_checks.CHECKS,
-        ledger_checks.attachment_check(data_dir),
-        *proof_checks.checks(data_dir, now),
-        *gift_checks.CHECKS,
-        *receipt_checks.checks(data_dir),
-        *public_checks.CHECKS,
-    ]
 
 
 @click.command("orgs")
@@ -329,8 +300,98 @@ def reseal_command() -> None:
     click.echo(f"{done} rows sealed anew.")
 
 
+@click.command("setup")
+@click.option(
+    "--from",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="TOML or JSON, as docs/setup.md shows; questions are asked without it.",
+)
+@click.option("--code", "wants_code", is_flag=True, help="Print the code that opens the set-up page.")
+@click.option("--links", "wants_links", is_flag=True, help="Print links of administrators again.")
+@click.option("--check", "only_check", is_flag=True, help="Judge only; change nothing.")
+@click.option("--test-mail", default="", metavar="ADDRESS", help="Send a test mail first.")
+@click.option("--test-sms", default="", metavar="NUMBER", help="Send a test message first.")
+def setup_command(
+    path: Path | None,
+    wants_code: bool,
+    wants_links: bool,
+    only_check: bool,
+    test_mail: str,
+    test_sms: str,
+) -> None:
+    """Set up the federation: once, from a file, by questions, or on the page /setup."""
+    from charity.founding import steps
+    from charity.founding.asking import ask, read_file
+    from charity.founding.code import setup_code
+    from charity.founding.service import is_founded
+    from charity.web.prefix import reserved_segments
+
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    settings, at = current_app.extensions["charity.settings"], current_app.config["CLOCK"]()
+    if not inspect(db.session().connection()).has_table("places_org"):
+        db.session().rollback()
+        schema.upgrade(settings)
+    if is_founded(db.session()):
+        _links_again(settings, at) if wants_links else _fail(SENTENCES["setup_done"])
+        return
+    if wants_code:
+        click.echo(f"{settings.public_url}/setup\n{setup_code(settings.data_dir)[0]}")
+        return
+    reserved = reserved_segments(app)
+    try:
+        data, units = read_file(path) if path else ask(business_date(at, settings.zone))
+        plan = steps.judge(settings, data, reserved)
+        if test_mail:
+            steps.try_mail_of(plan, test_mail, at)
+        if test_sms:
+            steps.try_sms_of(plan, test_sms)
+        if only_check:
+            click.echo("The plan is sound; nothing was changed.")
+            return
+        founded = steps.found(settings, plan, units, at, reserved)
+    except Refused as refused:
+        _refused(refused, False)
+    click.echo(f"{founded.name} is set up. Its settings stand in {settings.data_dir / SETTINGS_FILE};")
+    click.echo("restart the server. Each administrator chooses a password here, within three days:")
+    for name, link in steps.links(settings, founded, at, plan.site["public_url"]):
+        click.echo(f"  {name}: {link}")
+
+
+def _links_again(settings: Settings, at: datetime) -> None:
+    """Print the links of administrators who have not chosen a password yet."""
+    from charity.founding import steps
+
+    try:
+        founded = steps.founded_before(db.session())
+    except Refused as refused:
+        _refused(refused, False)
+    for name, link in steps.links(settings, founded, at, settings.public_url):
+        click.echo(f"{name}: {link}")
+
+
+@click.command("reset-second-factor")
+@click.argument("username")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it stays in the operation log.")
+@ORG
+def reset_second_factor_command(username: str, reason: str, org: str) -> None:
+    """Take off every second factor of a login, when no two administrators are left to do it."""
+    from charity.users.factor_resets import force_reset
+
+    row = _org(db.session(), org)
+    actor = Actor(0, row.id, "flask", frozenset(), current_app.config["CLOCK"]())
+    try:
+        transact(partial(force_reset, actor=actor, username=username, reason=reason))
+    except Refused as refused:
+        _refused(refused, False)
+    click.echo(f"{username} signs in with the password alone and sets up a new second factor.")
+
+
 def register(app: Flask) -> None:
     """Give the app its commands."""
+    from charity.upkeep.commands import COMMANDS  # which uses what stands here
+
     for command in (
         check_command,
         orgs_command,
@@ -340,6 +401,9 @@ def register(app: Flask) -> None:
         import_command,
         worker_command,
         reseal_command,
+        *COMMANDS,
+        setup_command,
+        reset_second_factor_command,
     ):
         app.cli.add_command(command)
 

@@ -83,7 +83,7 @@ def _powers(connection: Connection) -> list[str]:
             " EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
             "         AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'MEMBER')),"
             " EXISTS (SELECT FROM pg_database d WHERE d.datname = current_database()"
-        "         AND pg_has_role(d.datdba, 'MEMBER'))"
+            "         AND pg_has_role(d.datdba, 'MEMBER'))"
             " FROM pg_roles r WHERE pg_has_role(r.oid, 'MEMBER')"
         ).one()
     )

@@ -56,6 +56,11 @@ def _derive(field_key: bytes, purpose: str) -> bytes:
     )
 
 
+def key_name(field_key: bytes) -> str:
+    """Return the short name a field key leaves on what it seals; it opens nothing."""
+    return _derive(field_key, "field name")[:4].hex()
+
+
 def configure(field_key: bytes, retired: Sequence[bytes] = ()) -> None:
     """Set the keys of this process.
 
@@ -72,7 +77,7 @@ def configure(field_key: bytes, retired: Sequence[bytes] = ()) -> None:
     every = (field_key, *retired)
     if any(len(key) != 32 for key in every):
         raise ValueError("a field key is 32 bytes long")
-    keys = tuple(_Key(_derive(key, "field name")[:4].hex(), AESGCM(_derive(key, "field"))) for key in every)
+    keys = tuple(_Key(key_name(key), AESGCM(_derive(key, "field"))) for key in every)
     _ring = _Ring(keys, _derive(every[-1], "field hash"))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from charity.db import Actor, db, unit_of_work
 from charity.places.models import Org
 from charity.places.service import OrgDetails, found_org
-from charity.users import queries, service
+from charity.users import queries, service, sessions
 from charity.users.models import User
 from charity.users.rules import PERMISSIONS
 
@@ -87,13 +87,17 @@ def client_as(app: Flask, role: str, *, org_code: str = "") -> FlaskClient:
 
 def sign_in(app: Flask, username: str) -> FlaskClient:
     """Return a client with the session a login would have just after signing in."""
+    at = app.config["CLOCK"]()
     with app.app_context():
         found = queries.credentials(db.session(), username)
+        assert found is not None, f"no login {username}"
+        where = sessions.Where("Firefox · Linux", f"browser of {username}", "127.0.0.1")
+        with unit_of_work(db.session()) as work:
+            token = sessions.begin(work, user=found.user, where=where, stage="whole", at=at)
         db.session.remove()
-    assert found is not None, f"no login {username}"
     client = app.test_client()
     with client.session_transaction() as cookie:
         cookie["_user_id"] = found.user.get_id()
         cookie["_fresh"] = True
-        cookie["signed_in_at"] = cookie["seen_at"] = app.config["CLOCK"]().isoformat()
+        cookie["token"] = token
     return client

@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity.db import Actor, transact
 from charity.donations import bookers
 from charity.donations.drafts import POSTING_RULES
+from charity.donations.models import Refund
 from charity.imports import booking, service, staging
 from charity.imports.models import ImportFile, ImportRow
 from charity.ledger import drafting, posting, setup
@@ -261,15 +263,27 @@ class Office:
         return list(self.session.scalars(query.execution_options(populate_existing=True)))
 
     def post_all(self) -> list[posting.PostedVoucher]:
-        """Submit, review, sign and post every open draft, by date."""
-        made = [draft.id for draft in self.drafts("draft")]
+        """Submit, review, sign and post every open draft, day by day, what is given back last."""
+        made = {draft.id: draft.voucher_on for draft in self.drafts("draft")}
+        back = set(self.session.scalars(select(Refund.draft_id).where(Refund.org_id == self.org_id)))
+        self.session.rollback()
         if made:
-            self.ledger.act(drafting.submit_drafts, "maker", draft_ids=made)
+            self.ledger.act(drafting.submit_drafts, "maker", draft_ids=list(made))
+        waves: dict[tuple[date, bool], list[int]] = {
+            (draft.voucher_on, False): [] for draft in self.drafts("reviewed", "signed")
+        }
+        for key, day in made.items():
+            waves.setdefault((day, key in back), []).append(key)
+        return [posted for wave in sorted(waves) for posted in self._post(wave[0], waves[wave])]
+
+    def _post(self, day: date, made: Sequence[int]) -> list[posting.PostedVoucher]:
+        """Review what was submitted; sign and post it with all of the day that is reviewed already."""
+        if made:
             self.ledger.act(drafting.review_drafts, "reviewer", draft_ids=made)
-        unsigned = [draft.id for draft in self.drafts("reviewed") if draft.has_money]
+        unsigned = [d.id for d in self.drafts("reviewed") if d.has_money and d.voucher_on <= day]
         if unsigned:
             self.ledger.act(drafting.sign_drafts, "cashier", draft_ids=unsigned)
-        ready = [draft.id for draft in self.drafts("reviewed", "signed")]
+        ready = [draft.id for draft in self.drafts("reviewed", "signed") if draft.voucher_on <= day]
         return self.ledger.post_drafts(*ready) if ready else []
 
     def approve_rules(self) -> None:

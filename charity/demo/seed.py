@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from charity import ids
@@ -17,13 +18,16 @@ from charity.demo import papers
 from charity.demo.cast import AID
 from charity.demo.founding import found, open_books
 from charity.demo.office import Office
+from charity.donations.models import Donor
 from charity.donations.service import DonorEntry
 from charity.donations.slips import Pile, Slip, book_slips
 from charity.ledger import closing, spending
 from charity.ledger.chart import CHART_FROM
+from charity.ledger.models import Party
 from charity.ledger.queries import guards
 from charity.ledger.rules import DraftLine
 from charity.periods import CHINA, Month
+from charity.privacy import service as privacy
 from charity.users.passwords import Passwords
 
 #: The same seed and date give the same books.
@@ -122,6 +126,29 @@ class _Year:
             fen = min(600_000, self._spendable(office, fund) // 300 * 100)
             if fen > 0:
                 self._hold(office, fund, fen)
+
+        self._requests(office)
+
+    def _requests(self, office: Office) -> None:
+        """Let two donors ask what is held about them; the answer to the earlier one is no."""
+        query = select(Party.public_no).join(Donor, and_(Donor.org_id == Party.org_id, Donor.id == Party.id))
+        mine = query.where(Donor.org_id == office.org_id, Donor.kind == "person", Donor.root_id == Donor.id)
+        first, second = self._session.scalars(mine.order_by(Donor.id).limit(2)).all()
+        for kind, number, text, days in (
+            ("erase", first, "请删除我的全部信息", 20),
+            ("copy", second, "想要一份贵会留存的本人信息", 5),
+        ):
+            wish = privacy.Wish("donor", number, kind, text, self._today - timedelta(days=days))
+            made = office.act(privacy.record_request, "clerk", wish=wish, on=self._today).public_no
+            if kind == "erase":
+                office.act(privacy.verify_identity, "clerk", public_no=made, how="当面查验身份证原件")
+                office.act(
+                    privacy.refuse_request,
+                    "second",
+                    public_no=made,
+                    reason="retention",
+                    answer="捐赠记录依法随会计凭证保存三十年，期间仅作存储；电话和地址可以另行申请删除。",
+                )
 
     def _hold(self, office: Office, fund: str, fen: int) -> None:
         """Set money aside for a payment that is approved and not paid yet."""

@@ -50,3 +50,20 @@ def qr_path(text: str) -> QrPath:
             parts.append(f"{QUIET + start} {y} {end - start} 1 re")
             start = bits.find("1", end)
     return QrPath(side + 2 * QUIET, " ".join(parts))
+
+
+def svg_path(text: str) -> tuple[int, str]:
+    """Return a code for a page: side in modules, quiet zone included, and the path of its dark ones.
+
+    Not kept: what a page draws may be a secret.
+    """
+    matrix = segno.make_qr(text, error="m").matrix
+    runs = []
+    for y, line in enumerate(matrix, QUIET):
+        bits = "".join("1" if cell else "0" for cell in line) + "0"
+        start = bits.find("1")
+        while start >= 0:
+            end = bits.find("0", start)
+            runs.append(f"M{QUIET + start} {y}h{end - start}v1h-{end - start}z")
+            start = bits.find("1", end)
+    return len(matrix) + 2 * QUIET, "".join(runs)

@@ -35,6 +35,7 @@ from charity.donations.matching import DonorFacts, body_kind
 from charity.donations.models import BankItem, Donation, Refund, Settlement
 from charity.donations.recording import NewGift, insert_gifts, load_purposes
 from charity.donations.refunds import NewRefund, record_refund
+from charity.donations.returning import find_gift
 from charity.donations.rules import PUBLICATIONS
 from charity.donations.service import find_place, parts_by_rule
 from charity.errors import N_, Problem, refuse, register
@@ -47,6 +48,7 @@ from charity.imports.kinds import (
     register_kind,
     register_store,
 )
+from charity.intake.forms import FORM_NAMES
 from charity.intake.rows import IncomingRow
 from charity.ledger import attachments
 from charity.ledger.books import load_books
@@ -62,15 +64,7 @@ PROBLEMS = register(
 )
 
 #: Forms of the intake that this feature judges and books.
-FORMS = (
-    "wechat_merchant_v2",
-    "alipay_merchant",
-    "bank_ccb_corporate",
-    "bank_icbc_corporate",
-    "bank_abc_corporate",
-    "bank_generic",
-    "donor_list",
-)
+FORMS = tuple(form for form in FORM_NAMES if form != "unknown")
 
 #: Gifts first: refunds and settlements lean on them, settlements on refunds too.
 PHASES = (("skip",), ("gift", "unidentified"), ("refund", "returned", "interest", "fee"), ("settlement",))
@@ -186,21 +180,16 @@ def donor_facts(row: IncomingRow) -> DonorFacts:
 
 def _refund(session: Session, actor: Actor, on: date, file: FileFacts, row: IncomingRow) -> Booked | Problem:
     """Record a refund against the gift it gives back."""
-    gift_id = session.scalar(
-        select(Donation.id).where(
-            Donation.org_id == actor.org_id,
-            Donation.reference == row.refund_of[:80],
-            Donation.channel == row.channel,
-        )
-    )
+    gift_id = _refunded_gift(session, actor.org_id, file, row)
     if gift_id is None:
-        return Problem("refund_gift_unknown", {"reference": row.refund_of[:40]})
+        reference = row.refund_of or row.counterparty_name
+        return Problem("refund_gift_unknown", {"reference": reference[:40]})
     refund = NewRefund(
         donation_id=gift_id,
         amount_fen=row.amount_fen,
         on=_day(row),
         place=file.place,
-        reason=row.remark or row.status or "refund",
+        reason=row.remark or row.status or row.summary or "refund",
         event_key=event_key(row, file.place),
         reference=row.reference,
         fee_back_fen=max(-row.fee_fen, 0),
@@ -209,6 +198,27 @@ def _refund(session: Session, actor: Actor, on: date, file: FileFacts, row: Inco
     )
     became = record_refund(session, actor=actor, refund=refund, on=on)
     return became if isinstance(became, Problem) else Booked("refund", became)
+
+
+def _refunded_gift(session: Session, org_id: int, file: FileFacts, row: IncomingRow) -> int | None:
+    """Return the gift that a row gives back: by the order it names, else by giver and sum."""
+    if row.refund_of:
+        return session.scalar(
+            select(Donation.id).where(
+                Donation.org_id == org_id,
+                Donation.reference == row.refund_of[:80],
+                Donation.channel == row.channel,
+            )
+        )
+    gift = find_gift(
+        session,
+        org_id,
+        place=file.place,
+        name=row.counterparty_name,
+        amount_fen=row.amount_fen,
+        on=_day(row),
+    )
+    return gift.id if gift is not None else None
 
 
 def _settlement(

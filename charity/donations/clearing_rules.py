@@ -107,7 +107,8 @@ def match_days(days: Sequence[PlatformDay], net_fen: int) -> Coverage | None:
     """Return the days whose net is exactly what the bank received, or None.
 
     First the run of days from the oldest one not settled; then any single day, because a
-    platform may pay two days in the wrong order.
+    platform may pay two days in the wrong order; then a run that begins later, as after a
+    day it holds back, when no other run makes the same sum.
 
     Args:
         days: not settled yet, oldest first.
@@ -121,7 +122,14 @@ def match_days(days: Sequence[PlatformDay], net_fen: int) -> Coverage | None:
     for day in days:
         if day.net_fen == net_fen:
             return Coverage(day.on, day.on, day.gross_fen, day.fee_fen)
-    return None
+    runs = []
+    for first in range(1, len(days)):
+        gross = fee = 0
+        for day in days[first:]:
+            gross, fee = gross + day.gross_fen, fee + day.fee_fen
+            if gross - fee == net_fen:
+                runs.append(Coverage(days[first].on, day.on, gross, fee))
+    return runs[0] if len(runs) == 1 else None
 
 
 def settlement_lines(

@@ -21,10 +21,12 @@ from charity.donations.identifiers import plain
 from charity.donations.models import Donation, Refund
 from charity.donations.purpose_rules import PurposeBook
 from charity.donations.recording import load_purposes, same_gift_key
+from charity.donations.returning import find_gift, other_refund
 from charity.donations.rules import NAME_LIMIT, platform_of
 from charity.errors import N_, register
 from charity.imports.kinds import FileFacts, Judgement, PlaceChoice
 from charity.imports.models import ImportRow
+from charity.intake.forms import CHANNEL_FORMS, FUND_FLOW_FORMS, PERSONAL_FORMS
 from charity.intake.people import is_unnamed
 from charity.intake.rows import NOTE_CODES, IncomingRow
 from charity.ledger.models import MoneyPlace
@@ -48,6 +50,22 @@ PROBLEMS = register(
         "row_money_out": N_("Money out; payments are matched in the bank reconciliation."),
         "row_refund_unmatched": N_("The payment this refund belongs to (%(reference)s) is not known here."),
         "row_refund_doubtful": N_("This may be a gift given back; say which one on the gift's page."),
+        "row_refund_alike": N_(
+            "Gift %(gift)s was given back this sum on the same day already. Is this another?"
+        ),
+        "row_account_other": N_(
+            "This row is of an account that ends in %(tail)s, which %(place)s does not; say which account "
+            "the file is from."
+        ),
+        "row_bill_better": N_(
+            "This bill tells neither giver nor purpose; drop the platform's trade bill of the day, or book "
+            "it from here."
+        ),
+        "row_payout": N_("The platform paid this out; it is booked from the bank's file."),
+        "row_neutral": N_("The platform counts this row neither as income nor as spending (%(status)s)."),
+        "row_fee_alone": N_(
+            "The payment this fee was taken for (%(reference)s) is not in this file; its own bill has it."
+        ),
         "row_return_unmatched": N_(
             "No single payment of the last %(days)s days fits this returned transfer; look for it by hand."
         ),
@@ -66,7 +84,8 @@ _OTHER_WORDS = re.compile(
     r"投标|中标|水电|物业|社保|公积金|劳务"
 )
 _FINANCE = re.compile(r"财政局|国库|财政所|财政厅|财政专户|国库集中支付|财政拨款|预算内|补助资金")
-_CHANNEL_FORMS = {"wechat_merchant_v2": "wechat", "alipay_merchant": "alipay"}
+#: A number of fewer digits is the end of one.
+_WHOLE_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,18 @@ class _Place:
     name: str
     kind: str
     number_hash: str
+    tail: str
     words: str
+
+    def is_account(self, number: str) -> bool | None:
+        """Say whether an account number, whole or masked, is this place's; None when not known."""
+        return self.fits(fingerprint(number))
+
+    def fits(self, own_hash: str) -> bool | None:
+        """Say whether a :func:`fingerprint` is this place's; None when one of them is not known."""
+        if own_hash.startswith("…"):
+            return self.tail.endswith(own_hash[1:]) if self.tail else None
+        return own_hash == self.number_hash if own_hash and self.number_hash else None
 
 
 def load_places(session: Session, org_id: int) -> list[_Place]:
@@ -89,7 +119,15 @@ def load_places(session: Session, org_id: int) -> list[_Place]:
         .order_by(MoneyPlace.code)
     )
     return [
-        _Place(row.id, row.code, row.name, row.kind, row.number_hash, f"{row.name} {row.institution}")
+        _Place(
+            row.id,
+            row.code,
+            row.name,
+            row.kind,
+            row.number_hash,
+            row.number_tail,
+            f"{row.name} {row.institution}",
+        )
         for row in rows
     ]
 
@@ -105,7 +143,14 @@ def merchant_of(places: Sequence[_Place], text: str) -> _Place | None:
 
 
 def fingerprint(number: str) -> str:
-    """Return what a place of money keeps of its number, to be compared with a file's."""
+    """Return what is kept of a file's own number, to be compared with those of places.
+
+    A number that is masked, or only the end of one, is kept by its last four digits
+    behind ``…``; a whole one by its keyed hash.
+    """
+    if "*" in number or 0 < len(plain(number)) < _WHOLE_DIGITS:
+        end = plain(number.rpartition("*")[2])[-4:]
+        return f"…{end}" if end else ""
     return sealed.keyed_hash(plain(number)) if plain(number) else ""
 
 
@@ -113,24 +158,25 @@ def choose_places(session: Session, org_id: int, form: str, own_hash: str) -> li
     """Return the places a file may be from; the one whose number the file names matches.
 
     A file without a number matches the only place of the right kind, unless that one has a
-    number on record, which the file does not confirm. A list of donors says nothing about
-    where its money lies, so a person does.
+    number on record, which the file does not confirm; never for the statement of a person,
+    whose account must be the place's. A list of donors says nothing about where its money
+    lies, so a person does.
     """
     places = load_places(session, org_id)
     if form == "donor_list":
         return [PlaceChoice(place.code, place.name, False) for place in places if place.kind != "transit"]
-    channel = _CHANNEL_FORMS.get(form, "")
+    channel = CHANNEL_FORMS.get(form, "")
     fitting = [place for place in places if place.kind == ("merchant" if channel else "bank")]
     if channel:
         named = [place for place in fitting if platform_of(place.words) in (channel, "")]
         fitting = named or fitting
-    is_only = len(fitting) == 1 and not fitting[0].number_hash
+    is_only = len(fitting) == 1 and not fitting[0].number_hash and form not in PERSONAL_FORMS
     return [
         PlaceChoice(
             code=place.code,
             label=place.name,
-            is_match=is_only or bool(own_hash and place.number_hash == own_hash),
-            is_other=bool(own_hash and place.number_hash and place.number_hash != own_hash),
+            is_match=is_only or place.fits(own_hash) is True,
+            is_other=place.fits(own_hash) is False,
             is_numbered=bool(place.number_hash),
         )
         for place in fitting
@@ -211,7 +257,7 @@ class Judge:
 
     def judge(self, row: IncomingRow) -> Judgement:
         """Return the verdict on one row."""
-        return self._broken(row) or self._known(row) or self._by_kind(row)
+        return self._broken(row) or self._known(row) or self._doubtful(row) or self._by_kind(row)
 
     def _broken(self, row: IncomingRow) -> Judgement | None:
         """Return the verdict on a row that cannot be booked as it stands."""
@@ -223,6 +269,8 @@ class Judge:
             return Judgement("error", "row_date_missing")
         if day > self._on:
             return Judgement("error", "row_future", {"on": day.isoformat()})
+        if self._file.form in PERSONAL_FORMS and (other := self._other_account(row)) is not None:
+            return Judgement("error", "row_account_other", other)
         if len(row.counterparty_name) > NAME_LIMIT:
             values = {"count": len(row.counterparty_name), "limit": NAME_LIMIT}
             return Judgement("error", "row_name_long", values)
@@ -238,19 +286,43 @@ class Judge:
             return Judgement("booked", "row_repeated", {"row": first})
         return None
 
+    def _other_account(self, row: IncomingRow) -> dict[str, str] | None:
+        """Return what to say of a row whose account is not that of the file's place."""
+        if self._place is None or self._place.is_account(row.own_account) is not False:
+            return None
+        return {"tail": row.own_account[-4:], "place": self._place.name}
+
+    def _doubtful(self, row: IncomingRow) -> Judgement | None:
+        """Return the question about a row of another account, or one that stands in its file twice.
+
+        A company's number may be written in two ways (with its bank's, as IBAN): a person
+        knows. A person's card that is not the place's is never booked.
+        """
+        other = self._other_account(row)
+        if other is not None:
+            return Judgement("ask", "row_account_other", other)
+        twice = next((problem for problem in row.problems if problem.code == "row_twice"), None)
+        return Judgement("ask", twice.code, twice.params) if twice is not None else None
+
     def _by_kind(self, row: IncomingRow) -> Judgement:
         """Return the verdict by what the row seems to be."""
+        if row.kind_hint == "neutral":
+            return Judgement("other", "row_neutral", {"status": row.status[:40]})
+        if row.kind_hint == "payout":
+            return Judgement("other", "row_payout")
         if row.kind_hint == "refund":
             return self._refund(row)
         if row.kind_hint == "transfer_back":
             return self._returned(row)
         if row.kind_hint == "settlement" and row.is_credit:
             merchant = merchant_of(self._places, f"{row.counterparty_name} {row.summary} {row.remark}")
-            if merchant is None:
+            if merchant is None or self._file.form in PERSONAL_FORMS:
                 return Judgement("ask", "row_settlement_unknown")
             return Judgement("settlement", target=merchant.code)
         if row.kind_hint == "interest" and row.is_credit:
             return Judgement("interest")
+        if row.kind_hint == "fee" and row.channel != "bank":
+            return Judgement("ask", "row_fee_alone", {"reference": row.refund_of[:40]})
         if row.kind_hint == "fee" and not row.is_credit:
             return Judgement("fee")
         if not row.is_credit:
@@ -258,11 +330,39 @@ class Judge:
         return self._payment(row) if row.kind_hint == "payment" else Judgement("ask", "row_kind_unclear")
 
     def _refund(self, row: IncomingRow) -> Judgement:
+        """Return the verdict on money given back: the gift it belongs to, or a question."""
+        day = row.booked_on or row.occurred_on
+        if row.is_credit or day is None:
+            return Judgement("ask", "row_kind_unclear")
         if not row.refund_of:
-            return Judgement("ask", "row_refund_doubtful")
+            gift = find_gift(
+                self._session,
+                self._org_id,
+                place=self._file.place,
+                name=row.counterparty_name,
+                amount_fen=row.amount_fen,
+                on=day,
+            )
+            if gift is None:
+                return Judgement("ask", "row_refund_doubtful")
+            return Judgement("refund", target=gift.number)
         number = self._gifts.get(row.refund_of)
         if number is None and row.refund_of not in self._in_file:
             return Judgement("ask", "row_refund_unmatched", {"reference": row.refund_of[:40]})
+        # WeChat names a refund by one number everywhere, Alipay by another in each bill.
+        if (
+            number
+            and row.channel == "alipay"
+            and other_refund(
+                self._session,
+                self._org_id,
+                gift=number,
+                amount_fen=row.amount_fen,
+                on=day,
+                file_id=self._file.id,
+            )
+        ):
+            return Judgement("ask", "row_refund_alike", {"gift": number})
         return Judgement("refund", target=number or f"#{self._in_file[row.refund_of]}")
 
     def _returned(self, row: IncomingRow) -> Judgement:
@@ -284,7 +384,10 @@ class Judge:
         alike = self._alike.get(self._same_key(row))
         if alike is not None and alike[1] != self._file.form:
             return Judgement("ask", "row_alike", {"gift": alike[0]})
-        if row.channel == "bank" and self._file.form != "donor_list":
+        form = self._file.form
+        if form in FUND_FLOW_FORMS:
+            return Judgement("ask", "row_bill_better")
+        if form in PERSONAL_FORMS or (row.channel == "bank" and form != "donor_list"):
             doubt = self._bank_doubt(row)
             if doubt is not None:
                 return doubt

@@ -21,8 +21,8 @@ from charity.imports.kinds import booker_of
 from charity.imports.models import ImportFile
 from charity.imports.preview_routes import file_page, job_sentence
 from charity.imports.reading import Answers
+from charity.intake.forms import FORM_NAMES
 from charity.intake.read import ParsedFile
-from charity.intake.recognise import FORM_NAMES
 from charity.jobs.models import Job
 from charity.web.access import may_open, permission_required
 from charity.web.acts import carried_out, done, status_of

@@ -17,7 +17,7 @@ from charity.imports.forms import DayForm, PlaceForm
 from charity.imports.kinds import Link, PlaceChoice, booker_of
 from charity.imports.models import ImportFile
 from charity.imports.rules import Tally
-from charity.intake.recognise import FORM_NAMES
+from charity.intake.forms import FORM_NAMES
 from charity.jobs.models import Job
 from charity.jobs.rules import ENDED, STATE_LABELS
 from charity.web.access import may_open

@@ -30,7 +30,7 @@ CHUNK = 500
 #: Rows that are read in at once, within the request that drops the file.
 INLINE_ROWS = 1_000
 #: Problems that say “this file is known, and must not be booked”: no mapping helps.
-ALIEN_CODES = frozenset({"form_fund_flow", "form_personal", "form_payout"})
+ALIEN_CODES = frozenset({"form_payout"})
 
 
 @dataclass(frozen=True, slots=True)

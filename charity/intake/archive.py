@@ -40,14 +40,19 @@ _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 class Archive:
     """A workbook's parts, unpacked on demand within one common limit."""
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, *, encrypted: str = "file_encrypted") -> None:
         """Read the directory and refuse what no workbook needs.
 
+        Args:
+            data: the whole file.
+            name: for the sentences.
+            encrypted: the code that refuses a part under a password.
+
         Raises:
-            Refused: ``workbook_truncated``, ``file_unreadable``, ``file_encrypted`` or
-                ``file_zip_bomb``.
+            Refused: ``workbook_truncated``, ``file_unreadable``, ``file_zip_bomb`` or the
+                code of ``encrypted``.
         """
-        self._data, self._name = data, name
+        self._data, self._name, self._encrypted = data, name, encrypted
         self._left = MAX_UNPACKED_BYTES
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as opened:
@@ -79,7 +84,7 @@ class Archive:
 
     def _check(self, part: zipfile.ZipInfo) -> None:
         if part.flag_bits & 0x1:
-            raise refuse("file_encrypted", name=self._name)
+            raise refuse(self._encrypted, name=self._name)
         if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise refuse("file_unreadable", name=self._name, part=part.filename[:80])
         is_large = part.file_size > EXPANSION_FREE_BYTES

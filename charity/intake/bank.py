@@ -48,6 +48,8 @@ _TELLING = re.compile(
     r"财付通|微信支付|支付宝|银联商务|网银在线|结算款|提现|退款|退捐|退还"
 )
 _BACK = ("退汇", "退票", "汇款退回", "来账退回", "冲正", "冲账", "冲销", "抹账")
+#: Out: a gift given back. In: something we had paid comes back, which is no gift either.
+_GIVEN_BACK = ("退款", "退捐", "退还")
 _FEE = ("手续费", "工本费", "管理费", "汇划费", "服务费", "年费", "短信费")
 _PLATFORM = ("财付通", "微信支付", "支付宝", "银联商务", "网银在线")
 #: A platform's own account; 支付宝-李四 is a person who paid through it.
@@ -92,6 +94,7 @@ class _BankReader:
         self._channel = recognition.channel or "bank"
         self._day = next((name for name in ("day", "booked") if name in columns), "time")
         self._has_clock = "time" in columns and self._day != "time"
+        self._has_joined = "counterparty" in columns and "counterparty_name" not in columns
         self._has_parties = "payer_name" in columns or "payee_name" in columns
 
     def row(self, row_no: int) -> IncomingRow:
@@ -99,7 +102,7 @@ class _BankReader:
         cells = self.cells
         occurred_on, occurred_at, booked_on = self._when()
         amount_fen, is_credit = self._amount()
-        summary, purpose, remark, more, currency, bank, ours, own_account = self._texts()
+        summary, purpose, remark, more, currency, bank, ours, own_account = map(_said, self._texts())
         if currency and currency.upper() not in _CURRENCIES and not is_blank(currency):
             cells.note("row_currency_foreign", "currency", currency=currency[:20])
         name, account = self._other_side(is_credit)
@@ -110,6 +113,8 @@ class _BankReader:
         line_hash = self._hash(
             occurred_on, occurred_at, amount_fen, is_credit, balance_fen, reference, account or _folded(name)
         )
+        if self._hasher.is_repeat and reference and balance_fen is None:
+            cells.note("row_twice", reference=reference[:40])
         # By position, in the order of the fields: keywords cost more than all the rest of a row.
         return IncomingRow(
             row_no,
@@ -231,22 +236,43 @@ class _BankReader:
     def _other_side(self, is_credit: bool) -> tuple[str, str]:
         cells = self.cells
         name, account = cells.text("counterparty_name"), cells.number("counterparty_account")
+        if self._has_joined:
+            name, account = split_party(cells.text("counterparty"))
         if self._has_parties:
             side = "payer" if is_credit else "payee"
             name = name or cells.text(f"{side}_name")
             account = account or cells.number(f"{side}_account")
-        name = "" if name in PLACEHOLDERS else name
-        return name, ("" if account in PLACEHOLDERS else clean_account(account))
+        name, account = _said(name), _said(account)
+        return name, clean_account(account)
 
     def _balance(self) -> int | None:
         text = self.cells.text("balance")
-        if not text or text in PLACEHOLDERS:
+        if not _said(text):
             return None
         try:
             return parse_amount(text, self._unit_fen)
         except Refused:
             self.cells.note("balance_unreadable", "balance", text=text[:40])
             return None
+
+
+@lru_cache(maxsize=16_384)
+def _said(text: str) -> str:
+    """Return a text, empty when it only fills the cell (``-``, ``---------``)."""
+    return "" if text in PLACEHOLDERS or not text.strip("-—－") else text
+
+
+def split_party(text: str) -> tuple[str, str]:
+    """Return name and account of the other side written in one cell.
+
+    ``张三 6222000011112222``, ``6222****2222/张三`` and either alone; an account has at least
+    six digits or stars.
+    """
+    found = re.fullmatch(r"([\d*]{6,32})[\s/]*(.*)", text) or re.fullmatch(r"(.*?)[\s/]*([\d*]{6,32})", text)
+    if found is None:
+        return text, ""
+    first, second = found[1].strip(" /"), found[2].strip(" /")
+    return (second, first) if re.fullmatch(r"[\d*]{6,32}", first) else (first, second)
 
 
 @lru_cache(maxsize=4_096)
@@ -275,10 +301,12 @@ def _kind_hint(text: str, name: str, is_credit: bool) -> str:
     if is_credit:
         if "结息" in text or "利息" in text:
             return "interest"
+        if any(word in text for word in _GIVEN_BACK):
+            return "transfer_back"
         if "结算款" in text or (any(word in name for word in _PLATFORM) and _COMPANY.search(name)):
             return "settlement"
         return "payment"
-    if any(word in text for word in ("退款", "退捐", "退还")):
+    if any(word in text for word in _GIVEN_BACK):
         return "refund"
     return "fee" if any(word in text for word in _FEE) else "other"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 #: Largest file taken in, bytes.
 MAX_BYTES = 64 * 2**20
+#: Largest file in an exchange format of banks, bytes; 100,000 movements of camt.053 are about 30 MB.
+MAX_STATEMENT_BYTES = 32 * 2**20
 #: Largest sum of a workbook's unpacked parts, bytes.
 MAX_UNPACKED_BYTES = 256 * 2**20
 #: A part that unpacks to more than this many times its packed size is refused …

@@ -163,13 +163,13 @@ def read_wechat(table: Table, recognition: Recognition, stated: StatedTotals) ->
     """
     reader = _WechatReader(table, recognition)
     rows = []
-    for index, cells in _data_rows(table, recognition, stated):
+    for index, cells in data_rows(table, recognition, stated):
         reader.cells.take(cells, index)
         rows.append(reader.row(index + 1))
     return _with_refund_sums(rows)
 
 
-def _data_rows(
+def data_rows(
     table: Table, recognition: Recognition, stated: StatedTotals
 ) -> Iterator[tuple[int, Sequence[str]]]:
     """Yield (index, cells) of the rows that are data; total lines go to ``stated``."""
@@ -324,7 +324,7 @@ def read_alipay(table: Table, recognition: Recognition, stated: StatedTotals) ->
     """
     reader, hasher = CellReader(recognition, table.rows), LineHasher()
     rows = []
-    for index, cells in _data_rows(table, recognition, stated):
+    for index, cells in data_rows(table, recognition, stated):
         reader.take(cells, index)
         status = reader.text("status")
         is_refund = "退" in status

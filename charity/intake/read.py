@@ -8,19 +8,26 @@ or a mapping screen shows. Nothing here books anything.
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from charity.errors import N_, Problem, Refused, register
+from charity.errors import N_, Problem, Refused, refuse, register
 from charity.intake.bank import read_bank
 from charity.intake.cells import parse_amount
 from charity.intake.donor_list import read_donor_list
+from charity.intake.exchange import format_of, read_exchange
+from charity.intake.forms import CHANNEL_FORMS, FUND_FLOW_FORMS, PERSONAL_FORMS
+from charity.intake.fund_flow import read_fund_flow
+from charity.intake.limits import MAX_BYTES
 from charity.intake.mapping import Mapping
+from charity.intake.parcels import is_zip, unpack
 from charity.intake.payments import read_alipay, read_wechat
+from charity.intake.personal import compare_sums, read_personal
 from charity.intake.recognise import Recognition, apply_mapping, recognise, refuse_merged_data
 from charity.intake.rows import IncomingRow
 from charity.intake.table import Table, read_tables
@@ -28,6 +35,7 @@ from charity.intake.totals import (
     BalanceBreak,
     FileTotals,
     StatedTotals,
+    Totals,
     balance_chain,
     balance_problems,
     counted_totals,
@@ -39,6 +47,9 @@ PROBLEMS = register(
             "%(name)s holds rows of several bank accounts of ours (%(accounts)s); export one account a file."
         ),
         "rows_absent": N_("%(name)s has headings but no row below them."),
+        "zip_left": N_(
+            "%(name)s holds further files (%(files)s) that are no statements; only “%(file)s” was read."
+        ),
         "sheets_left": N_(
             "%(name)s has further filled sheets (%(sheets)s); only “%(sheet)s” was read. "
             "If they hold rows, drop each as a file of its own."
@@ -47,7 +58,9 @@ PROBLEMS = register(
 )
 
 #: File problems that inform the reader and do not keep the file from being booked.
-FILE_NOTE_CODES = frozenset({"rows_absent", "sheets_left"})
+FILE_NOTE_CODES = frozenset(
+    {"personal_statement", "personal_sums_differ", "rows_absent", "sheets_left", "zip_left"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,7 @@ class ParsedFile:
         name: the file's name as dropped.
         sha256: of the file, hexadecimal.
         size_bytes: of the file.
-        kind: ``csv``, ``xlsx``, ``xls`` or ``ods``.
+        kind: ``csv``, ``xlsx``, ``xls``, ``ods``, ``ofx``, ``mt940`` or ``camt053``.
         sheet: the sheet that was read, empty for text.
         encoding: the text's encoding, empty for workbooks.
         recognition: form, headings, columns; guesses when the form is ``unknown``.
@@ -149,30 +162,99 @@ def _without_cycle_search() -> Iterator[None]:
             gc.enable()
 
 
+@dataclass(slots=True)
+class _Found:
+    """A table with what it was recognised as, and what is to be said of the file."""
+
+    table: Table
+    recognition: Recognition
+    problems: list[Problem]
+
+
 def _read(
     data: bytes, name: str, mapping: Mapping | None, year: int | None, received_on: date | None
 ) -> ParsedFile:
-    table, recognition = _chosen(read_tables(data, name), mapping)
+    found = _unpacked(data, name, mapping) if is_zip(data) else _found(data, name, mapping)
+    table, recognition, problems = found.table, found.recognition, found.problems
     stated = StatedTotals()
     rows: list[IncomingRow] = []
     notes: list[tuple[int, str]] = []
-    problems = list(recognition.problems)
-    if recognition.form == "wechat_merchant_v2":
+    form = recognition.form
+    if form == "wechat_merchant_v2":
         rows = read_wechat(table, recognition, stated)
         if not stated.totals.as_dict() and not stated.problems:
             problems.append(Problem("totals_missing"))
-    elif recognition.form == "alipay_merchant":
+    elif form == "alipay_merchant":
         rows = read_alipay(table, recognition, stated)
-    elif recognition.form == "donor_list":
+    elif form in FUND_FLOW_FORMS:
+        rows = read_fund_flow(table, recognition, stated)
+        if not stated.totals.as_dict() and not stated.problems:
+            problems.append(Problem("totals_missing"))
+    elif form in CHANNEL_FORMS:
+        rows = read_personal(table, recognition, stated)
+    elif form == "donor_list":
         gifts = read_donor_list(table, recognition, stated, year, received_on)
         refuse_merged_data(table, recognition, gifts.row_indexes)
         rows, notes = gifts.rows, gifts.notes
         problems += gifts.problems
-    elif recognition.form != "unknown":
+    elif form != "unknown":
         export = read_bank(table, recognition, stated)
         refuse_merged_data(table, recognition, [row.row_no - 1 for row in export.rows])
         rows, notes = export.rows, export.notes
+    if form in PERSONAL_FORMS:
+        problems.append(Problem("personal_statement", {"name": table.name}))
     return _judged(table, recognition, rows, notes, stated, problems)
+
+
+def _found(data: bytes, name: str, mapping: Mapping | None) -> _Found:
+    """Return the table of a file that is no archive."""
+    kind = format_of(data) if len(data) <= MAX_BYTES else ""
+    if kind:
+        statement = read_exchange(data, kind, name[:120])
+        return _Found(statement.table, statement.recognition, statement.problems)
+    table, recognition = _chosen(read_tables(data, name), mapping)
+    return _Found(table, recognition, list(recognition.problems))
+
+
+def _unpacked(data: bytes, name: str, mapping: Mapping | None) -> _Found:
+    """Return the one statement of a ZIP; what else it holds is named.
+
+    Raises:
+        Refused: ``zip_several``, ``file_too_large``, and what the archive or the only file
+            in it is refused for.
+    """
+    if len(data) > MAX_BYTES:
+        raise refuse("file_too_large", name=name[:120], limit=MAX_BYTES // 2**20)
+    known: _Found | None = None
+    other: _Found | None = None
+    refusal: Refused | None = None
+    files = unpack(data, name[:120])
+    for packed in files:
+        try:
+            found = _found(packed.read(), packed.name, mapping)
+        except Refused as refused:
+            if refused.codes == ["file_zip_bomb"]:
+                raise
+            refusal = refusal or refused
+            continue
+        if found.recognition.form == "unknown":
+            other = other or found
+        elif known is not None:
+            # Two are one too many: the rest is not even unpacked.
+            shown = f"{known.table.name}、{found.table.name}"
+            raise refuse("zip_several", name=name[:120], files=shown)
+        else:
+            known = found
+    one = known or (other if refusal is None else None)
+    if one is None:
+        raise refusal or refuse("zip_empty", name=name[:120])
+    rest = [packed.name for packed in files if packed.name != one.table.name]
+    if rest:
+        params = {"name": name[:120], "files": "、".join(rest[:5]), "file": one.table.name}
+        one.problems.append(Problem("zip_left", params))
+    # The file is the one that was dropped: its bytes are kept and known again.
+    one.table = replace(one.table, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+    return one
 
 
 def _chosen(tables: list[Table], mapping: Mapping | None) -> tuple[Table, Recognition]:
@@ -199,10 +281,9 @@ def _judged(
     problems: list[Problem],
 ) -> ParsedFile:
     """Compare the file with itself and put the result together."""
-    is_channel = recognition.form in ("wechat_merchant_v2", "alipay_merchant")
-    totals = FileTotals(stated.totals, counted_totals(rows, is_channel=is_channel))
-    if recognition.form == "alipay_merchant":
-        totals.counted.printed_fen = _printed_fen(rows, recognition)
+    counted, notes_of_sums = _counted(table, recognition, rows, stated)
+    totals = FileTotals(stated.totals, counted)
+    problems += notes_of_sums
     if recognition.form != "unknown":
         problems += stated.problems
         if not any(item.code == "total_line_differs" for item in problems):
@@ -239,6 +320,19 @@ def _judged(
         closing_fen=chain.closing_fen,
         balance_breaks=chain.breaks,
     )
+
+
+def _counted(
+    table: Table, recognition: Recognition, rows: list[IncomingRow], stated: StatedTotals
+) -> tuple[Totals, list[Problem]]:
+    """Return the totals of the rows as this form of file counts them."""
+    form = recognition.form
+    if form in CHANNEL_FORMS and form in PERSONAL_FORMS:
+        return compare_sums(rows, recognition, stated.totals, table.name)
+    counted = counted_totals(rows, is_channel=form in CHANNEL_FORMS)
+    if form == "alipay_merchant":
+        counted.printed_fen = _printed_fen(rows, recognition)
+    return counted, []
 
 
 def _printed_fen(rows: list[IncomingRow], recognition: Recognition) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from charity.errors import N_, Problem, Refused, refuse, register
 from charity.intake.cells import FEN_PER_UNIT, PADDING, parse_amount, parse_moment
+from charity.intake.forms import BANK_HEADINGS, FORM_NAMES
 from charity.intake.limits import HEADER_ROWS, column_letters
 from charity.intake.mapping import Mapping, check_mapping, mapping_signature
 from charity.intake.people import donor_kind_hint
@@ -31,13 +32,6 @@ PROBLEMS = register(
             "list in one block of columns."
         ),
         "form_unknown": N_("The columns of %(name)s are not known; say which column is what."),
-        "form_fund_flow": N_(
-            "%(name)s is WeChat's fund-flow bill, which repeats the trade bill; "
-            "drop the trade bill (交易账单)."
-        ),
-        "form_personal": N_(
-            "%(name)s is a personal WeChat or Alipay statement; drop the merchant's bill instead."
-        ),
         "form_payout": N_("%(name)s looks like a list of money paid out, not of gifts."),
         "unit_contradictory": N_(
             "%(name)s names two units for the amount, %(first)s and %(second)s; keep the right one."
@@ -45,42 +39,21 @@ PROBLEMS = register(
     }
 )
 
-#: Form → its name on screen.
-FORM_NAMES = {
-    "wechat_merchant_v2": N_("WeChat merchant trade bill"),
-    "alipay_merchant": N_("Alipay merchant statement"),
-    "bank_ccb_corporate": N_("China Construction Bank, corporate account"),
-    "bank_icbc_corporate": N_("ICBC, corporate account"),
-    "bank_abc_corporate": N_("Agricultural Bank of China, corporate account"),
-    "bank_generic": N_("Bank statement"),
-    "donor_list": N_("Donor list"),
-    "unknown": N_("Unknown file"),
-}
-
-#: (form, variant, headings that tell it); the first whose headings are all there wins.
-_TELLING: tuple[tuple[str, str, frozenset[str]], ...] = (
-    ("bank_ccb_corporate", "new", frozenset({"账户名称", "借方发生额(支取)", "贷方发生额(收入)"})),
-    ("bank_ccb_corporate", "old", frozenset({"账户明细编号-交易流水号", "借方发生额", "贷方发生额"})),
-    (
-        "bank_icbc_corporate",
-        "old",
-        frozenset({"借/贷", "借方发生额", "贷方发生额", "个性化信息", "对方单位名称"}),
-    ),
-    ("bank_icbc_corporate", "new", frozenset({"借/贷", "金额", "对方单位", "个性化信息"})),
-    ("bank_icbc_corporate", "xlsx", frozenset({"借贷标志", "转入金额", "转出金额"})),
-    ("bank_abc_corporate", "old", frozenset({"交易时间戳", "收入金额", "支出金额", "交易附言"})),
-    ("bank_abc_corporate", "new", frozenset({"收入金额", "支出金额", "账户余额", "对方省市", "交易用途"})),
-)
-#: Files that are known but must not be booked: they repeat another, or are a person's own.
-_ALIENS: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset({"微信支付业务单号", "资金流水单号"}), "form_fund_flow"),
-    (frozenset({"收/支", "支付方式", "当前状态", "交易单号"}), "form_personal"),
-    (frozenset({"收/支", "收/付款方式", "交易状态", "交易订单号"}), "form_personal"),
+_AMOUNT, _CREDIT = frozenset({"amount"}), frozenset({"credit"})
+#: (form, vocabulary, fields it must have, fields of which it must have one); tried in order.
+_PLATFORM_FIELDS: tuple[tuple[str, str, frozenset[str], frozenset[str]], ...] = (
+    ("wechat_fund_flow", "wechat_flow", frozenset({"time", "reference", "serial", "direction"}), _AMOUNT),
+    ("alipay_fund_flow", "alipay_flow", frozenset({"time", "reference", "serial", "debit"}), _CREDIT),
+    ("wechat_personal", "wechat_person", frozenset({"time", "direction", "status", "method"}), _AMOUNT),
+    ("alipay_personal", "alipay_person", frozenset({"time", "direction", "status", "method"}), _AMOUNT),
+    ("wechat_merchant_v2", "wechat", frozenset({"time", "reference", "status"}), _AMOUNT | {"refund_amount"}),
+    ("alipay_merchant", "alipay", frozenset({"time", "reference", "status"}), _AMOUNT),
 )
 #: A bank's table has at least two of these beside day and amount.
 _BANK_COMPANY = frozenset(
     {
         "balance",
+        "counterparty",
         "counterparty_account",
         "counterparty_name",
         "payee_name",
@@ -91,6 +64,8 @@ _BANK_COMPANY = frozenset(
         "summary",
     }
 )
+#: A list of donors has none of these.
+_BANK_ALONE = frozenset({"debit", "credit", "direction", "balance", "counterparty", "counterparty_name"})
 _TITLE_UNIT = re.compile(r"单位[:：]?\s*(?:人民币)?\s*[:：/]?\s*(万元|千元|亿元|元|分)(?![\u4e00-\u9fff])")
 _PAYOUT = re.compile(r"发放|救助名单|补助|慰问金|领取|签领|工资|报销|受助")
 
@@ -189,21 +164,12 @@ def _candidate(table: Table, row: int) -> _Candidate | None:
     if sum(1 for cell in cells if cell.strip(PADDING)) < 2:
         return None
     words = {form for cell in cells for form in header_forms(cell)}
-    for telling, code in _ALIENS:
-        if telling <= words:
-            return _Candidate("unknown", row, {}, 0, problems=[Problem(code, {"name": table.name})])
-    wechat = match_headers(cells, "wechat").columns
-    if {"time", "reference", "status"} <= wechat.keys() and wechat.keys() & {"amount", "refund_amount"}:
-        return _Candidate("wechat_merchant_v2", row, wechat, 95)
-    alipay = match_headers(cells, "alipay").columns
-    if {"time", "reference", "status", "amount"} <= alipay.keys():
-        return _Candidate("alipay_merchant", row, alipay, 95)
+    for form, kind, needed, either in _PLATFORM_FIELDS:
+        columns = match_headers(cells, kind).columns
+        if needed <= columns.keys() and columns.keys() & either:
+            return _Candidate(form, row, columns, 95)
     bank, donor = _bank_candidate(table, row, words), _donor_candidate(table, row)
-    if (
-        bank
-        and donor
-        and not bank.columns.keys() & {"debit", "credit", "direction", "balance", "counterparty_name"}
-    ):
+    if bank and donor and not bank.columns.keys() & _BANK_ALONE:
         return donor
     return bank or donor
 
@@ -214,16 +180,16 @@ def _bank_candidate(table: Table, row: int, words: set[str]) -> _Candidate | Non
     if not columns.keys() & {"day", "time", "booked"}:
         return None
     has_sides = {"debit", "credit"} <= columns.keys()
-    if not has_sides:
-        if "amount" not in columns:
-            return None
-        if "direction" not in columns and not _is_signed(table, row, columns["amount"]):
-            return None
-    company = len(columns.keys() & _BANK_COMPANY)
+    if not has_sides and "amount" not in columns:
+        return None
     repeated = tuple(item for item in matched.repeated if item[0] in ("debit", "credit", "amount", "balance"))
-    for form, variant, telling in _TELLING:
+    for form, variant, telling in BANK_HEADINGS:
+        # A bank whose form has one amount writes a sign to money out: all in has none.
         if telling <= words:
             return _Candidate(form, row, columns, 95, variant, repeated)
+    if not has_sides and "direction" not in columns and not _is_signed(table, row, columns["amount"]):
+        return None
+    company = len(columns.keys() & _BANK_COMPANY)
     if company < 2:
         return None
     return _Candidate("bank_generic", row, columns, min(90, 50 + 8 * company), "", repeated)

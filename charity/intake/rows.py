@@ -32,6 +32,7 @@ PROBLEMS = register(
             "The currency is %(currency)s; only yuan (CNY) can be booked from a file."
         ),
         "row_date_missing": N_("The row has no date; fill it in."),
+        "row_twice": N_("The number %(reference)s stands in this file more than once with the same amount."),
         "row_name_missing": N_("The row names no donor; fill in a name, or 爱心人士 where none is known."),
         "number_damaged": N_(
             "The number “%(text)s” in %(cell)s lost its last digits in a spreadsheet; "
@@ -48,12 +49,23 @@ NOTE_CODES = frozenset(
         "character_broken",
         "id_number_doubtful",
         "phone_doubtful",
+        "row_twice",
         "time_unreadable",
     }
 )
 
 CHANNELS = ("wechat", "alipay", "bank", "cash", "other")
-KIND_HINTS = ("payment", "refund", "transfer_back", "settlement", "interest", "fee", "other")
+KIND_HINTS = (
+    "payment",
+    "refund",
+    "transfer_back",
+    "settlement",
+    "payout",
+    "interest",
+    "fee",
+    "neutral",
+    "other",
+)
 
 
 class IncomingRow(NamedTuple):
@@ -77,7 +89,8 @@ class IncomingRow(NamedTuple):
         balance_fen: the balance after the row; None when the file has none.
         reference: the bank's serial number or the channel's own number of this payment or refund.
         merchant_reference: our number sent with the payment or refund.
-        refund_of: the channel's number of the payment that a refund gives back; else empty.
+        refund_of: the channel's number of the payment that a refund gives back or a fee was
+            taken for; else empty.
         status: the channel's word for the state, as written.
         own_account: our account or merchant number.
         counterparty_name: the other side's name.
@@ -164,13 +177,15 @@ class LineHasher:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        #: Whether the row hashed last is like one before it in every part.
+        self.is_repeat = False
 
     def hash_of(self, *parts: str) -> str:
         """Return the hash of a row's telling parts, already normalised."""
         content = "\x1f".join(parts).encode()
         line_hash = sha256(content).hexdigest()
         count = self._counts.get(line_hash, 0) + 1
-        self._counts[line_hash] = count
+        self._counts[line_hash], self.is_repeat = count, count > 1
         return line_hash if count == 1 else sha256(b"%b\x1e%d" % (content, count)).hexdigest()
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from charity.errors import N_
 from charity.intake.cells import FEN_PER_UNIT
+from charity.intake.platform_words import PLATFORM_WORDS
 
 #: Traditional characters of headings, so that 捐贈日期 and 捐赠日期 are one word.
 _SIMPLIFIED = str.maketrans(
@@ -23,39 +24,9 @@ _SIMPLIFIED = str.maketrans(
     "额备注号户账账总计时间赠电话证单项对开银类态余币摘发现称讯",
 )
 
-_UNIT = re.compile(r"[/(\[]?(?:单位:?)?(?:人民币)?(万元|千元|亿元|元|分|rmb|cny)[)\]]?(?=\(|$)")
+_UNIT = re.compile(r"[/(\[]?[-+]?(?:单位:?)?(?:人民币)?(万元|千元|亿元|元|分|rmb|cny)[)\]]?(?=\(|$)")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
-WECHAT = {
-    "time": ("交易时间",),
-    "refunded_at": ("退款成功时间", "退款申请时间"),
-    "own_account": ("商户号",),
-    "reference": ("微信订单号",),
-    "merchant_reference": ("商户订单号",),
-    "counterparty_account": ("用户标识",),
-    "status": ("交易状态",),
-    "currency": ("货币种类",),
-    "amount": ("应结订单金额", "总金额", "订单金额"),
-    "refund_reference": ("微信退款单号",),
-    "refund_merchant_reference": ("商户退款单号",),
-    "refund_amount": ("退款金额", "申请退款金额"),
-    "refund_status": ("退款状态",),
-    "purpose": ("商品名称",),
-    "remark": ("商户数据包",),
-    "fee": ("手续费",),
-}
-ALIPAY = {
-    "time": ("完成时间", "创建时间", "入账时间"),
-    "reference": ("支付宝交易号",),
-    "merchant_reference": ("商户订单号",),
-    "status": ("业务类型",),
-    "purpose": ("商品名称",),
-    "counterparty_account": ("对方账户",),
-    "amount": ("商家实收", "订单金额"),
-    "refund_reference": ("退款批次号/请求号", "退款批次号", "退款请求号"),
-    "fee": ("服务费",),
-    "remark": ("备注",),
-}
 BANK = {
     "day": ("交易日期", "交易日", "发生日期", "业务日期", "日期"),
     "booked": ("记账日期", "入账日期", "会计日期", "账务日期", "记账日"),
@@ -137,10 +108,10 @@ BANK = {
         "收(付)方名称",
         "对手户名",
         "对手名称",
-        "对手信息",
         "交易对方",
         "交易对手",
     ),
+    "counterparty": ("对手信息", "对方账号与户名", "对方户名与账号", "对方信息", "交易对手信息"),
     "counterparty_account": (
         "对方账号",
         "对方账户",
@@ -165,7 +136,17 @@ BANK = {
     "payee_account": ("收款人账号", "收款方账号"),
     "summary": ("摘要", "交易摘要", "交易类型", "业务类型", "交易名称", "业务名称", "交易类别"),
     "purpose": ("用途", "交易用途", "资金用途"),
-    "remark": ("附言", "交易附言", "客户附言", "备注", "客户摘要", "交易备注", "打印附言", "留言"),
+    "remark": (
+        "附言",
+        "交易附言",
+        "客户附言",
+        "备注",
+        "客户摘要",
+        "交易备注",
+        "打印附言",
+        "交易地点/附言",
+        "留言",
+    ),
     "remark_more": ("个性化信息", "交易说明", "交易详情", "说明", "附加信息", "备注"),
     "own_account": ("本方账号", "账号", "本方账户", "我方账号", "查询账号", "卡号", "借记卡号"),
     "currency": ("记账币种", "币种", "交易货币", "货币", "币别", "交易币种"),
@@ -281,7 +262,7 @@ DONOR = {
     "remark": ("备注", "留言", "说明", "附言", "捐赠留言", "备注说明"),
     "serial": ("序号", "编号", "no", "no."),
 }
-VOCABULARIES = {"wechat": WECHAT, "alipay": ALIPAY, "bank": BANK, "donor": DONOR}
+VOCABULARIES: dict[str, dict[str, tuple[str, ...]]] = {**PLATFORM_WORDS, "bank": BANK, "donor": DONOR}
 
 #: Labels of the fields a mapping screen offers, by kind of file.
 FIELD_LABELS = {
@@ -296,6 +277,7 @@ FIELD_LABELS = {
     "reference": N_("Serial number"),
     "merchant_reference": N_("Our own number"),
     "counterparty_name": N_("Name of the other side"),
+    "counterparty": N_("Name and account of the other side in one"),
     "counterparty_account": N_("Account of the other side"),
     "counterparty_bank": N_("Bank of the other side"),
     "summary": N_("Summary given by the bank"),

@@ -264,7 +264,7 @@ class Worker:
             try:
                 item.run(self.clock())
             except Exception:  # noqa: BLE001 - one housekeeper's trouble must not stop the others.
-                logger.exception("%s failed", item.name)
+                logger.exception("%s failed", item.name, extra={"said": {"kind": item.name}})
 
     def _claim(self) -> Claim | None:
         with Session(self.engine) as session:
@@ -313,7 +313,13 @@ class Worker:
             problems = refused.problems
         except Exception:  # noqa: BLE001 - whatever a handler does, the row must tell its end.
             reference = new_code(8)
-            logger.exception("job %s of kind %s broke, reference %s", claim.job_id, claim.kind, reference)
+            logger.exception(
+                "job %s of kind %s broke, reference %s",
+                claim.job_id,
+                claim.kind,
+                reference,
+                extra={"said": {"kind": claim.kind, "reference": reference}},
+            )
             problems = (Problem("job_broke", {"reference": reference}),)
         return lambda session: service.fail(session, claim, at=self.clock(), problems=problems)
 

@@ -15,8 +15,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
-from charity.errors import N_, refuse, register
+from charity.errors import N_, refuse, refuse_if, register
+from charity.ledger.media import media_type
 from charity.ledger.models import Attachment
+from charity.ledger.paper_judging import check_paper
 from charity.names import clean_line
 
 PROBLEMS = register(
@@ -77,6 +79,21 @@ def store_attachment(
             )
         )
     return sha256
+
+
+def keep_paper(session: Session, *, actor: Actor, data: bytes, name: str, data_dir: Path) -> str:
+    """Keep a source document a person has sent, once its content was judged; return its SHA-256.
+
+    Raises:
+        Refused: those of :func:`store_attachment`, and the problems of
+            :func:`charity.ledger.paper_judging.check_paper`.
+    """
+    shown = clean_line(Path(name.replace("\\", "/")).name, 200) or "file"
+    # Size first: what is too large is not opened.
+    if 0 < len(data) <= SIZE_LIMIT:
+        refuse_if(check_paper(data, shown))
+    kind = media_type(data, shown)
+    return store_attachment(session, actor=actor, data=data, name=name, media_type=kind, data_dir=data_dir)
 
 
 def write_once(path: Path, data: bytes) -> None:

@@ -18,6 +18,7 @@ from charity.db import sum_of
 from charity.ids import key_of
 from charity.ledger.models import Account, Earmark, Fund, MoneyPlace
 from charity.ledger.naming import BookNames
+from charity.ledger.rules import TAKEN_OVER_SERIES, number_text
 from charity.ledger.sealed_models import Balance, Voucher, VoucherLine
 from charity.periods import Month
 
@@ -65,7 +66,7 @@ class BookRow:
     @property
     def number_text(self) -> str:
         """Return the number as people say it: ``记-0007``."""
-        return f"{self.word}-{self.number:04d}"
+        return number_text(self.word, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,10 @@ def _scope(session: Session, org_id: int, wanted: BookFilter) -> _Scope:
     """Return accounts and funds of a filter, and the month's opening vouchers, by id."""
     funds = select(Fund.id).where(Fund.org_id == org_id).order_by(Fund.id)
     openings = select(Voucher.id).where(
-        Voucher.org_id == org_id, Voucher.month == wanted.month.code, Voucher.kind == "opening"
+        Voucher.org_id == org_id,
+        Voucher.month == wanted.month.code,
+        Voucher.kind == "opening",
+        Voucher.word != TAKEN_OVER_SERIES,
     )
     has_opening = session.scalar(
         select(Balance.month)

@@ -26,6 +26,7 @@ from charity.ledger.law_checks import bad_numbers, law_faults, load_laws
 from charity.ledger.master_checks import MASTER_CHECKS
 from charity.ledger.models import Account, Attachment, Fund, Period, VoucherCounter
 from charity.ledger.reading import PostedRecord, each_voucher, read_vouchers
+from charity.ledger.rules import TAKEN_OVER_SERIES
 from charity.ledger.sealed_models import (
     Balance,
     CashFlowTotal,
@@ -234,6 +235,7 @@ def check_balances(session: Session, org_id: int) -> list[Finding]:
     entry_class = case(
         (VoucherLine.is_retag, literal("retag")),
         (Voucher.kind == "correction", literal("normal")),
+        ((Voucher.kind == "opening") & (Voucher.word == TAKEN_OVER_SERIES), literal("normal")),
         else_=Voucher.kind,
     )
     line = VoucherLine

@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 from charity.db import Actor, db, transact
 from charity.errors import Problem, Refused
 from charity.ids import key_of
-from charity.ledger.attachments import store_attachment
-from charity.ledger.media import media_type
+from charity.ledger.attachments import keep_paper
 from charity.ledger.models import Draft
 from charity.ledger.naming import BookNames, load_names
 from charity.ledger.sealed_models import Voucher
@@ -111,11 +110,6 @@ def voucher_url(month: Month | int, word: str, number: int, endpoint: str = "led
     return url_for(endpoint, month=str(known), word=word, number=number)
 
 
-def number_text(word: str, number: int) -> str:
-    """Return the number as people say it: ``记-0007``."""
-    return f"{word}-{number:04d}"
-
-
 def act(work: Callable[[Session], T]) -> tuple[T | None, tuple[Sentence, ...]]:
     """Run one act; return its result, or None and the sentences of its refusal."""
     try:
@@ -143,11 +137,10 @@ def keep_papers(actor: Actor) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
         if not file.filename:
             continue
         keep = partial(
-            store_attachment,
+            keep_paper,
             actor=actor,
-            data=(data := file.read()),
+            data=file.read(),
             name=file.filename,
-            media_type=media_type(data[:1024], file.filename),
             data_dir=settings().data_dir,
         )
         try:

@@ -92,7 +92,7 @@ def _with_earmark(line: DraftLine, books: Books) -> DraftLine:
     return line if line.earmark or fund is None else replace(line, earmark=fund.default_earmark)
 
 
-def _is_own_money(code: str, books: Books) -> bool:
+def is_own_money(code: str, books: Books) -> bool:
     """Say whether an account is own money in hand (agency money and unsettled platforms are not)."""
     account = books.accounts.get(code)
     return account is not None and account.is_money and account.restriction != "agency" and code != "100901"
@@ -102,16 +102,16 @@ def _with_cash_flow(lines: Sequence[DraftLine], books: Books) -> list[DraftLine]
     """Return the lines with a cash-flow item on each line of own money."""
     result = []
     for line in lines:
-        if line.cash_flow or not _is_own_money(line.account, books):
+        if line.cash_flow or not is_own_money(line.account, books):
             result.append(line)
             continue
         # The other side of a blue debit is a credit; red keeps the sides of its original.
         is_debit = line.debit_fen != 0
         others = [o.account for o in lines if (o.debit_fen != 0) != is_debit]
-        if others and all(_is_own_money(code, books) for code in others):
+        if others and all(is_own_money(code, books) for code in others):
             result.append(line)
         else:
-            outside = [code for code in others if not _is_own_money(code, books)]
+            outside = [code for code in others if not is_own_money(code, books)]
             result.append(replace(line, cash_flow=default_cash_flow(line, outside)))
     return result
 

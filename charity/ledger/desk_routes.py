@@ -20,6 +20,7 @@ from charity.ledger.desk_queries import (
     rules_to_approve,
     unclaimed_fen,
 )
+from charity.ledger.opening_queries import opening_row
 from charity.ledger.queries import open_incidents, open_months
 from charity.web import desk
 from charity.web.context import today
@@ -36,6 +37,7 @@ def waiting(session: Session, actor: Actor) -> list[Waiting]:
         *_drafts(session, actor),
         *_queues(session, actor),
         *_rules(session, actor),
+        *_opening(session, actor),
         *_months(session, actor),
         *_money(session, actor),
     ]
@@ -82,6 +84,12 @@ def _queues(session: Session, actor: Actor) -> Iterator[Waiting]:
 def _rules(session: Session, actor: Actor) -> Iterator[Waiting]:
     if actor.may("ledger.approve_rule") and (count := rules_to_approve(session, actor.org_id, actor.user_id)):
         yield Waiting(_("Posting rules to approve"), url_for("ledger.setup_rules"), count)
+
+
+def _opening(session: Session, actor: Actor) -> Iterator[Waiting]:
+    found = opening_row(session, actor.org_id) if actor.may("ledger.close") else None
+    if found is not None and found.state == "proposed" and found.proposer_id != actor.user_id:
+        yield Waiting(_("Books from another system to approve"), url_for("ledger.opening"), 1)
 
 
 def _months(session: Session, actor: Actor) -> Iterator[Waiting]:

@@ -17,7 +17,13 @@ from sqlalchemy.orm import Session
 
 from charity.ledger.models import Account, BookYear, Earmark, Fund, MoneyPlace, Period, PostingRule
 from charity.ledger.reading import PostedRecord
-from charity.ledger.rules import ACTIVITY_CLASSES, NET_ASSET_CHANGES, DraftLine
+from charity.ledger.rules import (
+    ACTIVITY_CLASSES,
+    NET_ASSET_CHANGES,
+    OPENING_SERIES,
+    TAKEN_OVER_SERIES,
+    DraftLine,
+)
 from charity.ledger.sealed_models import Voucher
 from charity.places.models import Org, Unit
 
@@ -151,7 +157,9 @@ def _is_money(line: DraftLine, laws: Laws) -> bool:
 
 
 def _word(record: PostedRecord, moved: list[DraftLine], laws: Laws) -> str:
-    """Return the word its lines of money give a voucher."""
+    """Return the word its lines of money give a voucher; an opening may stand in its own series."""
+    if record.header["kind"] == "opening" and record.header["word"] in (OPENING_SERIES, TAKEN_OVER_SERIES):
+        return str(record.header["word"])
     if laws.words.get(record.header["month"] // 100, "single") == "single":
         return "记"
     if not moved:
@@ -163,7 +171,7 @@ def _kind_faults(record: PostedRecord, laws: Laws) -> Iterator[str]:
     """Yield what an opening, closing or rule-made voucher must not be."""
     head = record.header
     if head["kind"] == "opening":
-        if head["month"] != laws.first_month:
+        if head["month"] != laws.first_month and head["word"] != TAKEN_OVER_SERIES:
             yield "opens the books in a month that is not their first"
         if head["reviewer_id"] is None:
             yield "opens the books without a reviewer"

@@ -437,7 +437,7 @@ class Draft(Base):
     hold_id: Mapped[int | None]
     #: Incident declared with it (a correction of fact that general money cannot bear).
     incident_reason: Mapped[str] = mapped_column(Text, default="")
-    #: Who did which step, and when; the maker is whoever wrote it last.
+    #: The maker is whoever wrote it last.
     maker_id: Mapped[int]
     #: Everybody who wrote or changed it, in the order of their last change; the maker last.
     makers: Mapped[list[int]] = mapped_column(JSON, default=list)
@@ -451,6 +451,8 @@ class Draft(Base):
     voucher_id: Mapped[int | None]
     #: Grows with each change, so that two tabs do not overwrite one another.
     version: Mapped[int] = mapped_column(Integer, default=1)
+    #: 期初 or 前期 of an opening, which takes no number of the year's words; else empty.
+    series: Mapped[str] = mapped_column(String(4), default="", server_default="")
 
 
 class Attachment(Base):

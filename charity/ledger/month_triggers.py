@@ -24,7 +24,10 @@ _GAP = """NEW.month % 100 NOT BETWEEN 1 AND 13 OR (NEW.month % 100 <> 13 AND NEW
     WHERE q.org_id = NEW.org_id AND q.month % 100 <> 13))"""
 _EARLY_13 = """NEW.month % 100 = 13 AND NOT EXISTS (SELECT 1 FROM ledger_period q
     WHERE q.org_id = NEW.org_id AND q.month = NEW.month - 1)"""
-_FOREIGN_WORD = """NOT EXISTS (SELECT 1 FROM ledger_book_year y WHERE y.org_id = NEW.org_id
+#: An opening's own series stands beside them, until the first voucher of these books.
+_FOREIGN_WORD = """NOT (NEW.word IN ('期初', '前期') AND NOT EXISTS (SELECT 1 FROM ledger_voucher v
+    WHERE v.org_id = NEW.org_id AND v.kind <> 'opening'))
+    AND NOT EXISTS (SELECT 1 FROM ledger_book_year y WHERE y.org_id = NEW.org_id
     AND y.year = NEW.month / 100 AND ((y.words = 'single' AND NEW.word = '记')
       OR (y.words = 'three' AND NEW.word IN ('收', '付', '转'))))"""
 _YEAR_IN_USE = """EXISTS (SELECT 1 FROM ledger_period q WHERE q.org_id = OLD.org_id

@@ -38,6 +38,7 @@ from charity.ledger.rules import (
     check_draft,
     derive_word,
     guarded_deltas,
+    number_text,
     takes_restricted,
 )
 from charity.ledger.sealed_models import (
@@ -177,7 +178,11 @@ def _prepare(session: Session, actor: Actor, rows: Sequence[Draft], on: date) ->
         refuse_if(check_draft(draft, codes) + check_attachments(draft))
         result.append(
             _Prepared(
-                row, draft, codes, derive_word(draft.lines, codes), deltas=guarded_deltas(draft.lines, codes)
+                row,
+                draft,
+                codes,
+                row.series or derive_word(draft.lines, codes),
+                deltas=guarded_deltas(draft.lines, codes),
             )
         )
     result.sort(key=_posting_order)
@@ -451,9 +456,9 @@ def _log(session: Session, actor: Actor, items: Sequence[_Prepared]) -> None:
     """Log the batch: how many, which numbers, how much."""
     bump(session, actor.org_id, PUBLIC_TOPIC)
     first, last = items[0], items[-1]
-    numbers = f"{first.draft.month} {first.word}-{first.number:04d}"
+    numbers = f"{first.draft.month} {number_text(first.word, first.number)}"
     if len(items) > 1:
-        numbers += f" … {last.draft.month} {last.word}-{last.number:04d}"
+        numbers += f" … {last.draft.month} {number_text(last.word, last.number)}"
     record(
         session,
         actor=actor,

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from charity.db import sum_of
 from charity.ledger.models import Account, Draft, Earmark, Fund, Period, VoucherCounter
+from charity.ledger.rules import number_text
 from charity.ledger.sealed_models import Balance, FundGuard, Incident, IncidentCover, Voucher
 from charity.periods import Month
 
@@ -327,4 +328,4 @@ def voucher_numbers(session: Session, org_id: int, ids: Sequence[int]) -> dict[i
             Voucher.org_id == org_id, Voucher.id.in_(ids)
         )
     )
-    return {key: f"{Month.from_code(month)} {word}-{number:04d}" for key, month, word, number in rows}
+    return {key: f"{Month.from_code(month)} {number_text(word, number)}" for key, month, word, number in rows}

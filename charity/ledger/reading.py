@@ -27,7 +27,7 @@ from charity.ledger.models import (
     Party,
     ProjectTag,
 )
-from charity.ledger.rules import DraftLine
+from charity.ledger.rules import DraftLine, number_text
 from charity.ledger.sealed_models import Voucher, VoucherAttachment, VoucherLine
 from charity.periods import Month
 
@@ -78,7 +78,7 @@ class PostedRecord:
     @property
     def number_text(self) -> str:
         """Return the number as people say it: ``记-0007``."""
-        return f"{self.header['word']}-{self.header['number']:04d}"
+        return number_text(self.header["word"], self.header["number"])
 
     def _place(self, line_no: int) -> str:
         """Return what ties a line to its place in the books."""

@@ -11,6 +11,7 @@ from charity.ledger import (
     draft_routes,
     fund_routes,
     month_routes,
+    opening_routes,
     queue_routes,
     setup_routes,
     step_routes,
@@ -27,6 +28,7 @@ PAGES = (
     draft_routes,
     fund_routes,
     month_routes,
+    opening_routes,
     queue_routes,
     setup_routes,
     step_routes,
@@ -55,6 +57,7 @@ for _endpoint, _label, _permission, _order, _group in (
     ("ledger.setup_dimensions", N_("Own dimensions"), "ledger.read", 48, _SETTINGS),
     ("ledger.setup_rules", N_("Posting rules"), "ledger.read", 50, _SETTINGS),
     ("ledger.setup_years", N_("Years of books"), "ledger.read", 52, _SETTINGS),
+    ("ledger.opening", N_("Books from another system"), "ledger.read", 54, _SETTINGS),
 ):
     navigation.register("office", _endpoint, _label, permission=_permission, order=_order, group=_group)
 

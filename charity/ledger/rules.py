@@ -413,6 +413,19 @@ def words_of(words: str) -> tuple[str, ...]:
     return ("记",) if words == "single" else ("收", "付", "转")
 
 
+#: Series of their own beside the year's words: the year's opening balances, and the turnover
+#: of the months passed in another system. They take no number from 记 and show none.
+OPENING_SERIES, TAKEN_OVER_SERIES = "期初", "前期"
+UNNUMBERED_SERIES = (OPENING_SERIES, TAKEN_OVER_SERIES)
+
+
+def number_text(word: str, number: int) -> str:
+    """Return a voucher's number as people say it: ``记-0007``; an opening has only its name."""
+    if word in UNNUMBERED_SERIES and number == 1:
+        return word
+    return f"{word}-{number:04d}"
+
+
 def check_word(given: str, lines: Sequence[DraftLine], books: Books) -> list[Problem]:
     """Return whether a word given in a file is not the derived one."""
     derived = derive_word(lines, books)

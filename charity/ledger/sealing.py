@@ -13,8 +13,10 @@ from charity.ledger.trigger_texts import postgresql_trigger, sqlite_trigger
 from charity.ledger.voucher_checks import CHECKS, LINE_CHECKS, MONEY, OWN, STOCK
 from charity.triggers import Trigger, append_only, register
 
+# What an opening brings of the months passed (前期) is turnover of its month, or the year's
+# columns would begin on the day of the change of systems.
 _ENTRY_CLASS = """CASE WHEN l.is_retag THEN 'retag' WHEN NEW.kind = 'correction' THEN 'normal'
-    ELSE NEW.kind END"""
+    WHEN NEW.kind = 'opening' AND NEW.word = '前期' THEN 'normal' ELSE NEW.kind END"""
 
 #: What follows from a sealed voucher, in order; the fund guard is touched last.
 _PROJECTIONS: tuple[str, ...] = (
@@ -138,6 +140,10 @@ TRIGGERS: list[Trigger] = [
     append_only("ledger_incident", ["org_id", "id"]),
     append_only("ledger_incident_cover", ["org_id", "incident_id"]),
     append_only("ledger_balance_assertion", ["org_id", "id"]),
+    append_only("ledger_open_item", ["org_id", "id"]),
+    append_only("ledger_opened_stock", ["org_id", "id"]),
+    append_only("ledger_old_number", ["org_id", "month", "word"]),
+    append_only("ledger_year_figure", ["org_id", "year"]),
 ]
 
 register(TRIGGERS)

@@ -105,6 +105,9 @@ _KEY = ", ".join(
     ).split(", ")
 )
 
+#: An opening in a series of its own takes no number of the year's words.
+OPENING_SERIES = "(NEW.kind = 'opening' AND NEW.word IN ('期初', '前期'))"
+
 #: Own money in hand: neither agency money nor what a platform has not paid out yet.
 _OWN_MONEY = "(a.is_money AND a.restriction <> 'agency' AND a.code <> '100901')"
 
@@ -150,7 +153,8 @@ CHECKS: tuple[tuple[str, str], ...] = (
     (
         # 记, or derived from the lines of money where the year keeps three words.
         "word_not_derived",
-        f"""NEW.word <> CASE WHEN (SELECT y.words FROM ledger_book_year y WHERE y.org_id = NEW.org_id
+        f"""NOT {OPENING_SERIES} AND NEW.word <> CASE
+    WHEN (SELECT y.words FROM ledger_book_year y WHERE y.org_id = NEW.org_id
       AND y.year = NEW.month / 100) = 'three'
     THEN (SELECT CASE WHEN COUNT(*) = 0 THEN '转' WHEN {_count("l.debit_fen = 0")} = 0 THEN '收' ELSE '付' END
       {_WITH_ACCOUNT} AND a.is_money)
@@ -158,8 +162,12 @@ CHECKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "opening_late",
-        """NEW.kind = 'opening' AND NEW.month <> (SELECT MIN(q.month) FROM ledger_period q
-    WHERE q.org_id = NEW.org_id)""",
+        # 期初 begins the books in their first month; 前期 brings the months passed, before
+        # any voucher of these books.
+        """NEW.kind = 'opening' AND ((NEW.word <> '前期' AND NEW.month <> (SELECT MIN(q.month)
+      FROM ledger_period q WHERE q.org_id = NEW.org_id))
+    OR (NEW.word = '前期' AND EXISTS (SELECT 1 FROM ledger_voucher v WHERE v.org_id = NEW.org_id
+      AND v.kind <> 'opening')))""",
     ),
     (
         "rule_not_approved",

@@ -17,6 +17,7 @@ from charity.ledger.models import Account, Fund
 from charity.ledger.naming import BookNames
 from charity.ledger.people import rule_reviews
 from charity.ledger.reading import PostedRecord, read_voucher, read_vouchers
+from charity.ledger.rules import number_text
 from charity.ledger.sealed_models import Voucher, VoucherLine
 from charity.ledger.sheets import Sheet, voucher_sheet
 from charity.periods import Month
@@ -78,7 +79,7 @@ class VoucherRow:
     @property
     def number_text(self) -> str:
         """Return the number as people say it: ``记-0007``."""
-        return f"{self.word}-{self.number:04d}"
+        return number_text(self.word, self.number)
 
 
 def _conditions(org_id: int, wanted: VoucherFilter) -> list[ColumnElement[bool]]:
@@ -227,7 +228,7 @@ class Relative:
     @property
     def number_text(self) -> str:
         """Return the number as people say it, with its month."""
-        return f"{self.month} {self.word}-{self.number:04d}"
+        return f"{self.month} {number_text(self.word, self.number)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ class VoucherView:
     @property
     def number_text(self) -> str:
         """Return the number as people say it: ``记-0007``."""
-        return f"{self.header['word']}-{self.header['number']:04d}"
+        return number_text(self.header["word"], self.header["number"])
 
     @property
     def people(self) -> tuple[int | None, ...]:

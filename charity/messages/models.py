@@ -52,6 +52,8 @@ class Message(Base):
     created_at: Mapped[datetime]
     #: Who caused it, by name.
     created_by_name: Mapped[str] = mapped_column(String(80))
+    #: ``sms`` while the gateway is to send the words of a call; else empty.
+    via: Mapped[str] = mapped_column(String(4), default="", server_default="")
 
 
 class MessageFile(Base):

@@ -108,6 +108,7 @@ def calls_due(session: Session, org_id: int, at: datetime, limit: int = PAGE_ROW
         .where(
             Message.org_id == org_id,
             Message.kind == "phone",
+            Message.via == "",
             Message.state == "waiting",
             Message.next_try_at <= at,
         )

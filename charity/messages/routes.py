@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from flask import Blueprint, current_app, request, url_for
+from flask import Blueprint, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from charity.config import Settings
 from charity.db import db, transact
 from charity.errors import N_
 from charity.ids import key_of
-from charity.messages import delivery, queries, rules, service
+from charity.messages import delivery, gateway, queries, rules, service
 from charity.messages.forms import CallForm, OutboxFilter
+from charity.messages.gateway import SmsGateway
 from charity.messages.queries import MessageRow
 from charity.messages.service import CallSheet
 from charity.web import navigation
@@ -61,9 +63,15 @@ class OutboxPage:
 
 @dataclass(frozen=True, slots=True)
 class CallsPage:
-    """The people to phone now, those who wait longest first."""
+    """The people to phone now, those who wait longest first.
+
+    Attributes:
+        rows: the calls.
+        has_gateway: whether their words can be sent as text messages.
+    """
 
     rows: tuple[MessageRow, ...]
+    has_gateway: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +85,20 @@ class CallPage:
 def deliver(_at: datetime) -> None:
     """Hand over the mails that are due; run by the worker inside an app context.
 
-    Without a mail server they wait.
+    Without a mail server they wait; without a gateway text messages do.
     """
-    if not (url := settings().smtp_url):
-        return
-    delivery.deliver_due(
-        transact,
-        delivery.parse_server(url),
-        sender=settings().mail_from,
-        clock=current_app.config["CLOCK"],
-    )
+    own, clock = settings(), current_app.config["CLOCK"]
+    if own.smtp_url:
+        delivery.deliver_due(transact, delivery.parse_server(own.smtp_url), sender=own.mail_from, clock=clock)
+    if (sms := sms_gateway(own)) is not None:
+        gateway.deliver_due(transact, sms, clock=clock)
+
+
+def sms_gateway(own: Settings) -> SmsGateway | None:
+    """Return the gateway for text messages, None when none is set up."""
+    if not own.sms_url:
+        return None
+    return gateway.parse_gateway(own.sms_url, own.sms_token, own.sms_fields, own.sms_format)
 
 
 @blueprint.get("/office/messages")
@@ -127,7 +139,7 @@ def again(message_id: int) -> ResponseReturnValue:
 def calls() -> ResponseReturnValue:
     """Show whom to phone: people without mail who were promised an answer."""
     rows = queries.calls_due(db.session(), current_actor().org_id, now())
-    return render("messages/calls.html", CallsPage(rows))
+    return render("messages/calls.html", CallsPage(rows, bool(settings().sms_url)))
 
 
 @blueprint.post("/office/calls/<int:message_id>")
@@ -136,6 +148,16 @@ def call(message_id: int) -> ResponseReturnValue:
     """Show number and words for one call; that it was looked at stands in the log."""
     sheet = transact(partial(service.reveal_call, actor=current_actor(), message_id=message_id))
     return render("messages/call.html", CallPage(sheet, CallForm(formdata=None)))
+
+
+@blueprint.post("/office/calls/<int:message_id>/sms")
+@permission_required("messages.send")
+def by_sms(message_id: int) -> ResponseReturnValue:
+    """Send the words of a call as a text message."""
+    if not settings().sms_url:
+        abort(404)
+    transact(partial(service.send_by_sms, actor=current_actor(), message_id=message_id))
+    return done(_("The text message goes out with the next round."), url_for("messages.calls"))
 
 
 @blueprint.post("/office/calls/<int:message_id>/told")

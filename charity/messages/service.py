@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
@@ -26,6 +26,7 @@ from charity.oplog.service import record
 log_rules.register_acts(
     {
         "messages.again": N_("Sent a message again"),
+        "messages.by_sms": N_("Sent a text message instead of calling"),
         "messages.reveal": N_("Looked at a phone number to call it"),
         "messages.told": N_("Told a person by phone"),
         "messages.unreached": N_("Did not reach a person by phone"),
@@ -240,6 +241,49 @@ def report_call(
     return message
 
 
+def send_by_sms(session: Session, *, actor: Actor, message_id: int) -> Message:
+    """Have the gateway send the words of a call; what it cannot deliver comes back to the list.
+
+    Raises:
+        Refused: ``message_may_not``, ``message_missing``, ``message_is_mail``, ``message_sent``.
+    """
+    message = _call(session, actor, message_id)
+    refuse_if(rules.check_again(message.state))
+    if message.via != "sms":
+        message.via, message.state, message.tries = "sms", "waiting", 0
+        message.next_try_at, message.error = actor.at, ""
+        session.flush()
+        record(
+            session, actor=actor, act="messages.by_sms", subject_kind="message", subject_no=message.subject
+        )
+    return message
+
+
+def claim_sms_due(session: Session, *, at: datetime, limit: int) -> tuple[Outgoing, ...]:
+    """Take text messages that are due, oldest first; see :func:`claim_due`."""
+    return _claim(session, (Message.via == "sms") & (Message.kind == "phone"), at, limit)
+
+
+def give_back_to_phone(
+    session: Session, message: Outgoing, *, error: str, is_permanent: bool, at: datetime
+) -> bool:
+    """Write why a text message did not go out; say whether a person has to call now.
+
+    After :data:`charity.messages.rules.MAX_TRIES`, or when trying again is useless, it is a
+    call again, due at once.
+    """
+    is_call = rules.state_after_failure(message.tries, is_permanent=is_permanent) == "failed"
+    values: dict[str, object] = {"error": clean_line(error, 300)}
+    if is_call:
+        values |= {"via": "", "tries": 0, "next_try_at": at}
+    session.execute(
+        update(Message)
+        .where(Message.org_id == message.org_id, Message.id == message.message_id, Message.state == "waiting")
+        .values(**values)
+    )
+    return is_call
+
+
 def claim_due(session: Session, *, at: datetime, limit: int) -> tuple[Outgoing, ...]:
     """Take mails that are due, oldest first.
 
@@ -251,9 +295,14 @@ def claim_due(session: Session, *, at: datetime, limit: int) -> tuple[Outgoing, 
         at: the present instant.
         limit: how many at most.
     """
+    return _claim(session, Message.kind == "mail", at, limit)
+
+
+def _claim(session: Session, which: ColumnElement[bool], at: datetime, limit: int) -> tuple[Outgoing, ...]:
+    """Take messages of one way that are due, each counted as tried before anybody is asked."""
     query = (
         select(Message)
-        .where(Message.state == "waiting", Message.kind == "mail", Message.next_try_at <= at)
+        .where(Message.state == "waiting", which, Message.next_try_at <= at)
         .order_by(Message.next_try_at, Message.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -262,7 +311,8 @@ def claim_due(session: Session, *, at: datetime, limit: int) -> tuple[Outgoing, 
     for message in session.scalars(query, execution_options={"across_orgs": True}).all():
         if message.tries >= rules.MAX_TRIES:
             # Every try ended without a word: it is probably what kills the worker.
-            message.state = "failed"
+            message.state = "failed" if message.kind == "mail" else "waiting"
+            message.via = ""
             continue
         message.tries += 1
         message.next_try_at = rules.next_try_at(message.tries, at)

@@ -7,7 +7,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, SearchField, SelectField
 from wtforms.validators import InputRequired, Optional
 
-from charity.places.rules import KIND_LABELS
+from charity.places.rules import KIND_LABELS, QUALIFICATIONS
 from charity.web.filters import translated
 from charity.web.forms import BaseForm, DayField, LineField
 
@@ -65,3 +65,15 @@ class OrgForm(BaseForm):
     contact_phone = LineField(_("Phone for the public"), [Optional()], limit=40)
     contact_mail = LineField(_("Mail for the public"), [Optional()], limit=120)
     host = LineField(_("Host name of its own"), [Optional()], limit=120)
+
+
+class QualificationForm(BaseForm):
+    kind = SelectField(_("Qualification"))
+    number = LineField(_("Number"), [InputRequired()], limit=80)
+    issued_by = LineField(_("Issued by"), [Optional()], limit=80)
+    from_on = DayField(_("Valid from"), [InputRequired()])
+    until_on = DayField(_("Valid until"), [Optional()])
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.kind.choices = [(kind, translated(label)) for kind, label in QUALIFICATIONS.items()]

@@ -8,9 +8,11 @@ from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from charity.db import Base, Id
-from charity.places.rules import KINDS, LEGAL_FORMS, Kind, LegalForm
+from charity.places.rules import KINDS, LEGAL_FORMS, QUALIFICATIONS, Kind, LegalForm
+from charity.places.rules import Qualification as QualificationKind
 
 _KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
+_QUALIFICATIONS = ", ".join(f"'{kind}'" for kind in QUALIFICATIONS)
 _FORMS = ", ".join(f"'{form}'" for form in LEGAL_FORMS)
 
 
@@ -90,3 +92,27 @@ class Org(Base):
     opened_on: Mapped[date] = mapped_column(Date)
     #: The unit it works in; sees it and what lies below. None: everything.
     unit_id: Mapped[int | None] = mapped_column(Id, ForeignKey("places_unit.id"))
+
+
+class Qualification(Base):
+    """What an org is entitled to, by whom and for how long; a renewal is a row of its own."""
+
+    __tablename__ = "places_qualification"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({_QUALIFICATIONS})", name="kind_known"),
+        CheckConstraint("until_on IS NULL OR until_on >= from_on", name="dates_in_order"),
+    )
+
+    org_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("places_org.id"), primary_key=True, autoincrement=False
+    )
+    #: public_fundraising, charity, tax_exempt, tax_deductible.
+    kind: Mapped[QualificationKind] = mapped_column(String(20), primary_key=True)
+    #: First day it holds.
+    from_on: Mapped[date] = mapped_column(Date, primary_key=True)
+    #: Last day it holds; None where it has none.
+    until_on: Mapped[date | None] = mapped_column(Date)
+    #: Number of the certificate or announcement.
+    number: Mapped[str] = mapped_column(String(80))
+    #: Who granted it.
+    issued_by: Mapped[str] = mapped_column(String(80), default="")

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from charity.places import rules
-from charity.places.models import Org, Unit
+from charity.places.models import Org, Qualification, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +201,43 @@ def unit_ids_below(session: Session, unit_id: int | None) -> frozenset[int] | No
 def unit_choices(units: Sequence[UnitRow]) -> list[tuple[str, str]]:
     """Return code and name for a list of choices, indented by depth."""
     return [(unit.code, "　" * unit.depth + unit.name) for unit in units]
+
+
+@dataclass(frozen=True, slots=True)
+class QualificationRow:
+    """What an org is entitled to.
+
+    Attributes:
+        kind: code of :data:`charity.places.rules.QUALIFICATIONS`.
+        number: of the certificate or announcement.
+        issued_by: who granted it.
+        from_on, until_on: first and last day; None where there is no last one.
+        holds: whether it holds on the day asked for.
+    """
+
+    kind: rules.Qualification
+    number: str
+    issued_by: str
+    from_on: date
+    until_on: date | None
+    holds: bool
+
+
+def qualifications(session: Session, org_id: int, on: date) -> tuple[QualificationRow, ...]:
+    """Return an org's qualifications, by kind, the newest first."""
+    rows = session.scalars(
+        select(Qualification)
+        .where(Qualification.org_id == org_id)
+        .order_by(Qualification.kind, Qualification.from_on.desc())
+    )
+    return tuple(
+        QualificationRow(
+            row.kind,
+            row.number,
+            row.issued_by,
+            row.from_on,
+            row.until_on,
+            rules.is_open(row.from_on, row.until_on, on),
+        )
+        for row in rows
+    )

@@ -17,8 +17,16 @@ from charity.errors import N_, Refused
 from charity.oplog.queries import story
 from charity.oplog.routes import LogLine, shown_lines
 from charity.places import queries, rules, service
-from charity.places.forms import CloseForm, ImportForm, OrgForm, RenameForm, UnitFilter, UnitForm
-from charity.places.queries import OrgFacts, UnitRow
+from charity.places.forms import (
+    CloseForm,
+    ImportForm,
+    OrgForm,
+    QualificationForm,
+    RenameForm,
+    UnitFilter,
+    UnitForm,
+)
+from charity.places.queries import OrgFacts, QualificationRow, UnitRow
 from charity.web import navigation
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
@@ -119,11 +127,17 @@ class ClosePage:
 
 @dataclass(frozen=True, slots=True)
 class OrgPage:
-    """The organisation's details: what is fixed, and the form for the rest."""
+    """The organisation's details: what is fixed, and the form for the rest.
+
+    Attributes:
+        qualifications: what it is entitled to, with the words of each kind.
+    """
 
     facts: OrgFacts
     legal_form: str
     form: OrgForm
+    qualifications: tuple[QualificationRow, ...]
+    kinds: dict[str, str]
 
 
 def _keeps_map() -> bool:
@@ -279,5 +293,36 @@ def org() -> ResponseReturnValue:
 
     if carried_out(form, work):
         return done(_("The details were saved."), url_for("places.org"))
-    page = OrgPage(facts, translated(rules.LEGAL_FORMS[facts.legal_form]), form)
+    kinds = {str(kind): translated(label) for kind, label in rules.QUALIFICATIONS.items()}
+    held = queries.qualifications(db.session(), actor.org_id, today())
+    page = OrgPage(facts, translated(rules.LEGAL_FORMS[facts.legal_form]), form, held, kinds)
     return render("places/org.html", page, status_of(form))
+
+
+@dataclass(frozen=True, slots=True)
+class QualificationPage:
+    """A qualification to be recorded."""
+
+    form: QualificationForm
+
+
+@blueprint.route("/office/org/qualifications/new", methods=["GET", "POST"])
+@permission_required("places.manage")
+def new_qualification() -> ResponseReturnValue:
+    """Let an administrator record a qualification or its renewal."""
+    actor, form = current_actor(), QualificationForm()
+
+    def work(session: Session) -> None:
+        service.record_qualification(
+            session,
+            actor=actor,
+            kind=form.kind.data,
+            number=form.number.data or "",
+            issued_by=form.issued_by.data or "",
+            from_on=form.from_on.data,
+            until_on=form.until_on.data,
+        )
+
+    if carried_out(form, work):
+        return done(_("The qualification is recorded."), url_for("places.org"))
+    return render("places/new_qualification.html", QualificationPage(form), status_of(form))

@@ -30,6 +30,17 @@ LEGAL_FORMS: Mapping[LegalForm, str] = {
     "service_body": N_("Social service body"),
 }
 
+Qualification = Literal["public_fundraising", "charity", "tax_exempt", "tax_deductible"]
+#: What a charity holds besides its registration: 公开募捐资格 (慈善法 (2023) art. 22), 认定慈善组织
+#: (art. 10), 非营利组织免税资格 (财税〔2018〕13号), 公益性捐赠税前扣除资格 (财政部 税务总局 民政部公告
+#: 2020年第27号). Each holds from a day, most until one.
+QUALIFICATIONS: Mapping[Qualification, str] = {
+    "public_fundraising": N_("Certificate for public fundraising"),
+    "charity": N_("Recognised as a charity"),
+    "tax_exempt": N_("Tax-exempt non-profit organisation"),
+    "tax_deductible": N_("Donations are deductible from tax"),
+}
+
 #: Kind → digits of its code, as in the codes of statistics (统计用区划代码).
 CODE_DIGITS: Mapping[Kind, int] = {"city": 6, "county": 6, "township": 9, "village": 12}
 #: Kind → kind of what it belongs to.
@@ -100,6 +111,10 @@ PROBLEMS = register(
         "org_host_taken": N_("Another organisation already has the host name “%(value)s”."),
         "org_name_missing": N_("The organisation needs its full name and a short name."),
         "org_default_taken": N_("%(name)s already answers for addresses without a prefix."),
+        "qualification_unknown": N_("“%(text)s” is not a qualification that can be recorded."),
+        "qualification_dates": N_("The last day %(until)s lies before the first day %(start)s."),
+        "qualification_twice": N_("This qualification is recorded from %(start)s already."),
+        "qualification_number_missing": N_("Write the number of the certificate or announcement."),
         "org_missing": N_("There is no such organisation."),
         "credit_code_malformed": N_(
             "“%(code)s” is not a unified social credit code; check it digit by digit."

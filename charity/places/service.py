@@ -19,13 +19,14 @@ from charity.oplog import rules as log_rules
 from charity.oplog.rules import Change
 from charity.oplog.service import record
 from charity.places import rules
-from charity.places.models import Org, Unit
+from charity.places.models import Org, Qualification, Unit
 from charity.web.cache import ORG_TOPIC, bump
 
 log_rules.register_acts(
     {
         "places.found_org": N_("Set up an organisation"),
         "places.change_org": N_("Changed an organisation's details"),
+        "places.record_qualification": N_("Recorded a qualification"),
         "places.add_unit": N_("Added a unit to the map"),
         "places.rename_unit": N_("Renamed a unit"),
         "places.close_unit": N_("Closed a unit"),
@@ -43,6 +44,8 @@ log_rules.register_labels(
         "contact_number": N_("Phone for the public"),
         "contact_mail": N_("Mail for the public"),
         "host": N_("Host name"),
+        "kind": N_("Kind"),
+        "number": N_("Number"),
         "from_on": N_("First day"),
         "until_on": N_("Last day"),
         "replaced_by": N_("Replaced by"),
@@ -247,6 +250,64 @@ def change_org(session: Session, *, actor: Actor, details: OrgDetails) -> Org:
             session, actor=actor, act="places.change_org", subject_kind="org", subject_no=org.code, **changes
         )
     return org
+
+
+def record_qualification(
+    session: Session,
+    *,
+    actor: Actor,
+    kind: str,
+    number: str,
+    from_on: date,
+    until_on: date | None,
+    issued_by: str = "",
+) -> Qualification:
+    """Record what the actor's org is entitled to, and for how long; a renewal is recorded beside it.
+
+    A certificate for public fundraising that still holds also marks the org as one that may raise funds in
+    public.
+
+    Raises:
+        Refused: ``places_may_not``, ``qualification_unknown``, ``qualification_dates``,
+            ``qualification_twice``, ``qualification_number_missing``, ``org_missing``.
+    """
+    if not actor.may("places.manage"):
+        raise refuse("places_may_not")
+    if kind not in rules.QUALIFICATIONS:
+        raise refuse("qualification_unknown", "kind", text=kind[:30])
+    if until_on is not None and until_on < from_on:
+        raise refuse("qualification_dates", "until_on", until=until_on, start=from_on)
+    if not (plain := clean_line(number, 80)):
+        raise refuse("qualification_number_missing", "number")
+    org = session.get(Org, actor.org_id, with_for_update=True)
+    if org is None:
+        raise refuse("org_missing")
+    if session.get(Qualification, (org.id, kind, from_on)) is not None:
+        raise refuse("qualification_twice", "from_on", start=from_on)
+    row = Qualification(
+        org_id=org.id,
+        kind=kind,
+        from_on=from_on,
+        until_on=until_on,
+        number=plain,
+        issued_by=clean_line(issued_by, 80),
+    )
+    session.add(row)
+    if kind == "public_fundraising" and (until_on is None or until_on >= actor.at.date()):
+        org.is_public_fundraiser = True
+    session.flush()
+    record(
+        session,
+        actor=actor,
+        act="places.record_qualification",
+        subject_kind="org",
+        subject_no=org.code,
+        kind=kind,
+        number=plain,
+        from_on=from_on,
+        until_on=until_on,
+    )
+    return row
 
 
 def _known(unit: Unit) -> rules.KnownUnit:

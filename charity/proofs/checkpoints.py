@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from charity.config import Settings
 from charity.errors import N_, Problem, refuse_if, register
 from charity.proofs.folder import LogFolder
-from charity.proofs.models import Checkpoint, ProofLog
+from charity.proofs.models import Checkpoint, ProofLog, Restoration
 from charity.proofs.note_rules import BadNote, Note, TreeHead, read_note
 from charity.proofs.rules import Frontier, consistency_proof, is_consistent, root_of
 from charity.proofs.signing import is_signed_by, public_key_of, sign
@@ -43,6 +43,10 @@ PROBLEMS = register(
             "The file of the last published checkpoint (%(path)s) was replaced by an older one "
             "(%(size)s leaves, %(signed)s were signed). Nothing was signed. Restore the newer file."
         ),
+        "restored_unconfirmed": N_(
+            "These books come from the backup %(backup)s, and nobody has said yet what was published last. "
+            "Nothing is signed. Give the last published checkpoint: flask proofs confirm FILE."
+        ),
     }
 )
 
@@ -64,10 +68,23 @@ def refuse_fork(session: Session, log: ProofLog, settings: Settings) -> None:
     """Refuse to go on with a log whose last published checkpoint does not lie in this tree.
 
     Raises:
-        Refused: see :func:`check_published`.
+        Refused: see :func:`check_restored`, :func:`check_published`.
     """
     keys = trusted_keys(session, log, public_key_of(settings.sign_key))
+    refuse_if(check_restored(session, log.org_id))
     refuse_if(check_published(session, log, folder_of(log, settings.data_dir), keys))
+
+
+def check_restored(session: Session, org_id: int) -> list[Problem]:
+    """Return why a restored log may not go on: its last published head was not given yet.
+
+    Problems: ``restored_unconfirmed``.
+    """
+    query = select(Restoration.kind, Restoration.backup).where(Restoration.org_id == org_id)
+    last = session.execute(query.order_by(Restoration.number.desc()).limit(1)).first()
+    if last is None or last.kind != "restored":
+        return []
+    return [Problem("restored_unconfirmed", {"backup": last.backup})]
 
 
 def known_keys(session: Session, org_id: int) -> list[bytes]:
@@ -192,11 +209,12 @@ def sign_checkpoint(
         settings: the key and the data folder.
 
     Raises:
-        Refused: see :func:`check_published`.
+        Refused: see :func:`check_restored`, :func:`check_published`.
     """
     log = session.get_one(ProofLog, org_id, with_for_update=True, populate_existing=True)
     own = public_key_of(settings.sign_key)
     folder, keys = folder_of(log, settings.data_dir), trusted_keys(session, log, own)
+    refuse_if(check_restored(session, org_id))
     refuse_if(check_published(session, log, folder, keys))
     last = last_checkpoint(session, org_id)
     text = folder.read_checkpoint()

@@ -22,7 +22,7 @@ from charity.ledger.reading import PostedRecord, load_codes, read_vouchers
 from charity.ledger.sealed_models import Voucher
 from charity.periods import Month
 from charity.proofs.chain_checks import check_chain
-from charity.proofs.checkpoints import find_log
+from charity.proofs.checkpoints import check_restored, find_log
 from charity.proofs.file_checks import file_checks
 from charity.proofs.models import Checkpoint, LogLeaf, LogNode, ProofLog
 from charity.proofs.month_checks import check_months
@@ -35,6 +35,8 @@ from charity.proofs.tile_rules import HEIGHT
 from charity.proofs.tree import line_leaf
 from charity.proofs.walking import each_leaf, leaf_chunks, place_text
 
+#: Name of the finding that a restore itself brings about.
+RESTORED = "restored books"
 #: Vouchers read at a time.
 _VOUCHERS = 200
 
@@ -230,6 +232,11 @@ def check_checkpoints(session: Session, org_id: int) -> list[Finding]:
     return found[:LIMIT]
 
 
+def check_restoration(session: Session, org_id: int) -> list[Finding]:
+    """Tell that books come from a backup and wait for the last published checkpoint."""
+    return [Finding(RESTORED, "proof log", problem.sentence()) for problem in check_restored(session, org_id)]
+
+
 CHECKS: Sequence[Check] = (
     check_leaves,
     check_coverage,
@@ -237,6 +244,7 @@ CHECKS: Sequence[Check] = (
     check_checkpoints,
     check_months,
     check_chain,
+    check_restoration,
 )
 
 

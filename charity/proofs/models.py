@@ -181,4 +181,33 @@ class OplogLink(Base):
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-APPEND_ONLY.update({"proofs_leaf", "proofs_node", "proofs_checkpoint", "proofs_oplog_link"})
+class Restoration(Base):
+    """A restore of the books, and the published head that was confirmed after it."""
+
+    __tablename__ = "proofs_restoration"
+    __table_args__ = (
+        CheckConstraint("kind IN ('restored','confirmed')", name="kind"),
+        CheckConstraint("number > 0", name="number"),
+    )
+
+    org_id: Mapped[int] = mapped_column(
+        ForeignKey("proofs_log.org_id"), primary_key=True, autoincrement=False
+    )
+    #: 1…n; while the last one is ``restored``, nothing is signed.
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    #: restored or confirmed.
+    kind: Mapped[str] = mapped_column(String(9))
+    at: Mapped[datetime]
+    #: Who confirmed; empty for a restore, which is done from the command line.
+    by_name: Mapped[str] = mapped_column(String(80), default="")
+    #: Name of the backup; empty for a confirmation.
+    backup: Mapped[str] = mapped_column(String(80), default="")
+    #: Leaves of the tree at that time.
+    tree_size: Mapped[int]
+    #: The checkpoint that was given from outside; empty for a restore.
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+APPEND_ONLY.update(
+    {"proofs_leaf", "proofs_node", "proofs_checkpoint", "proofs_oplog_link", "proofs_restoration"}
+)

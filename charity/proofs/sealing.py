@@ -213,6 +213,7 @@ TRIGGERS: list[Trigger] = [
     append_only("proofs_node", ["org_id", "level", "number"]),
     append_only("proofs_checkpoint", ["org_id", "number"]),
     append_only("proofs_oplog_link", ["org_id", "position"]),
+    append_only("proofs_restoration", ["org_id", "number"]),
 ]
 
 register(TRIGGERS)

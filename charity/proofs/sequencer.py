@@ -201,7 +201,8 @@ def catch_up(at: datetime) -> None:
                 if runner.read(lambda own, org_id=org_id: is_due(own, org_id, at)):  # type: ignore[misc]
                     sequence(runner, org_id=org_id, at=at, settings=app_settings())
             except (Refused, TreeDamaged):
-                logger.exception("the proof log of org %s was not signed", org_id)
+                said = {"org_id": org_id}
+                logger.exception("the proof log of org %s was not signed", org_id, extra={"said": said})
 
 
 register_handler(JOB_KIND, _handle, title=N_("Bring the proof log up to date"), lane="proofs")

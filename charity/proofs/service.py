@@ -255,6 +255,23 @@ def has_books_waiting(session: Session, org_id: int) -> bool:
     return bool(_stretches(session, org_id))
 
 
+def oldest_waiting_at(session: Session, org_id: int) -> datetime | None:
+    """Return when the oldest voucher without a leaf was posted; None when none waits."""
+    found = [
+        session.scalar(
+            select(Voucher.posted_at).where(
+                Voucher.org_id == org_id,
+                Voucher.month == stretch.month,
+                Voucher.word == stretch.word,
+                Voucher.number == stretch.mark + 1,
+            )
+        )
+        for stretch in _stretches(session, org_id)
+        if stretch.last_no > stretch.mark
+    ]
+    return min((instant for instant in found if instant is not None), default=None)
+
+
 def _append_vouchers(appender: _Appender, stretch: _Stretch, mark: int, limit: int) -> int:
     """Append the lines of the next vouchers of a stretch and return the last number."""
     last_no = _whole_vouchers(appender.session, appender.log.org_id, stretch, mark, limit)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
-from flask import Blueprint, current_app, redirect, request, session, url_for
+from flask import Blueprint, redirect, request, session, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -19,19 +19,31 @@ from charity.db import Actor, db, transact
 from charity.errors import N_, Problem, Refused, register
 from charity.jobs.service import register_actor_loader
 from charity.messages.service import send_mail
-from charity.periods import as_utc
-from charity.users import credentials, queries, rules, service, sign_in
+from charity.users import credentials, factors, queries, rules, service, sessions, sign_in
+from charity.users.entry_routes import (
+    TOKEN,
+    ask_for_second,
+    let_in,
+    may_try,
+    nobody,
+    private,
+    remember_session,
+    set_language,
+    tell,
+    this_session,
+)
 from charity.users.forms import ForgotForm, NewPasswordForm, SignInForm
-from charity.users.links import make_token, read_token
-from charity.users.passwords import Passwords, new_password, passwords_for
+from charity.users.links import LinkClaim, make_token, read_token
+from charity.users.passwords import NewPassword, Passwords, new_password, passwords_for
 from charity.users.queries import LoginUser
 from charity.web import locale
-from charity.web.access import access_of, name_permissions, public
-from charity.web.context import current_org, now, settings, today
+from charity.web.access import name_permissions, public
+from charity.web.context import now, settings, today
 from charity.web.filters import translated
-from charity.web.limits import client_address, give_back, spend
 from charity.web.render import Sentence, problems_of, render
 from charity.web.routes import safe_next
+
+__all__ = ["DoorPage", "blueprint", "link_of", "mail_link", "nobody", "private", "set_language"]
 
 blueprint = Blueprint("users", __name__)
 
@@ -45,22 +57,15 @@ PROBLEMS = register(
     }
 )
 
-#: Keys of the session cookie: when it began, and the last request that counted.
-SIGNED_IN_AT = "signed_in_at"
-SEEN_AT = "seen_at"
-#: The cookie is written again at most this often.
-_TOUCH_EVERY = timedelta(minutes=1)
-
 
 def load_user(session_id: str) -> LoginUser | None:
     """Return the login of a session that has not ended; hook of the shell."""
-    try:
-        began, seen = (as_utc(datetime.fromisoformat(session[key])) for key in (SIGNED_IN_AT, SEEN_AT))
-    except (KeyError, TypeError, ValueError):
+    token = session.get(TOKEN)
+    found = sessions.find(db.session(), token, now()) if isinstance(token, str) else None
+    if found is None or found.stage != "whole" or found.user.get_id() != session_id:
         return None
-    if credentials.session_has_ended(began, seen, now()):
-        return None
-    return queries.user_of_session(db.session(), session_id)
+    remember_session(found)
+    return found.user
 
 
 def load_permissions(user: LoginUser, org_id: int) -> tuple[frozenset[str], int | None]:
@@ -85,18 +90,6 @@ def install(state: BlueprintSetupState) -> None:
     register_actor_loader(queries.actor_of)
 
 
-@blueprint.before_app_request
-def touch() -> None:
-    """Note a request of the office, so that a session ends with idleness and not at work."""
-    access = access_of(current_app, request.endpoint) if request.endpoint else None
-    if access is None or access.kind == "public" or SEEN_AT not in session:
-        return
-    if current_user.is_authenticated:
-        at = now()
-        if at - as_utc(datetime.fromisoformat(session[SEEN_AT])) >= _TOUCH_EVERY:
-            session[SEEN_AT] = at.isoformat()
-
-
 @dataclass(frozen=True, slots=True)
 class DoorPage:
     """A page of the door.
@@ -114,17 +107,6 @@ def _passwords() -> Passwords:
     return passwords_for(settings().environment)
 
 
-def nobody() -> Actor:
-    """Return who acts when nobody is signed in."""
-    return Actor(user_id=0, org_id=current_org().id, name="", permissions=frozenset(), at=now())
-
-
-def private(response: Response) -> Response:
-    """Keep a page with a form of secrets out of every cache."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def _door(
     template: str, form: SignInForm | ForgotForm | NewPasswordForm, *problems: Problem, status: int = 0
 ) -> Response:
@@ -132,36 +114,6 @@ def _door(
     shown = tuple(problems_of(Refused(*problems))) if problems else ()
     usual = 422 if problems or form.is_submitted() else 200
     return private(render(template, DoorPage(form, shown), status or usual))
-
-
-def _subjects(name: str, username: str, tries: credentials.Tries) -> list[tuple[str, str, int]]:
-    """Return what a try counts for: name of the limit, subject, tries allowed.
-
-    The address comes first, so that one which has no tries left locks nobody's name.
-    """
-    address = client_address()
-    return [
-        (f"{name}_address", address, tries.address),
-        (f"{name}_here", f"{username}\0{address}", tries.name_here),
-        (name, username, tries.name),
-    ]
-
-
-def _may_try(name: str, username: str, tries: credentials.Tries) -> bool:
-    """Count one try at a login name and from this address; say whether it is still allowed."""
-    at, subjects = now(), _subjects(name, username, tries)
-
-    def count(own: Session) -> bool:
-        limit = partial(spend, own, window_s=tries.window_s, at=at)
-        return all(limit(name=key, subject=subject, limit=most) for key, subject, most in subjects)
-
-    return transact(count)
-
-
-def _uncount_try(own: Session, name: str, username: str, tries: credentials.Tries) -> None:
-    """Take back a try that was right: who signs in often locks nobody out, nor himself."""
-    for key, subject, _most in _subjects(name, username, tries):
-        give_back(own, name=key, subject=subject, window_s=tries.window_s, at=now())
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"], endpoint="sign_in")
@@ -174,7 +126,7 @@ def door() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _door("users/sign_in.html", form)
     username = credentials.fold_username(form.username.data)
-    if not _may_try("sign_in", username, credentials.SIGN_IN_TRIES):
+    if not may_try("sign_in", username, credentials.SIGN_IN_TRIES):
         return _door("users/sign_in.html", form, Problem("sign_in_locked"), status=429)
     found = queries.credentials(db.session(), username)
     stored = found.password_hash if found and found.is_active else ""
@@ -189,39 +141,10 @@ def door() -> ResponseReturnValue:
         is_known = found is not None
         transact(partial(sign_in.record_refusal, actor=actor, username=username, is_known=is_known))
         return _door("users/sign_in.html", form, Problem("sign_in_wrong"))
-
-    def let_in(own: Session) -> None:
-        _uncount_try(own, "sign_in", username, credentials.SIGN_IN_TRIES)
-        sign_in.record_sign_in(own, actor=actor, user=found.user, new_hash=new_hash)
-
-    transact(let_in)
-    return _let_in(found.user, form.next.data or "")
-
-
-def _let_in(user: LoginUser, wanted: str) -> Response:
-    session.clear()  # a new token for forms, nothing of who sat here before
-    session[SIGNED_IN_AT] = session[SEEN_AT] = now().isoformat()
-    login_user(user)
-    response = redirect(safe_next(wanted) or url_for("web.office"), 303)
-    if user.language in locale.LANGUAGES:
-        set_language(response, user.language)
-    return response
-
-
-def set_language(response: Response, code: str) -> None:
-    """Let the browser ask for a language from now on; empty forgets it."""
-    if code:
-        response.set_cookie(
-            locale.COOKIE,
-            code,
-            max_age=locale.COOKIE_AGE_S,
-            path="/",
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
-    else:
-        response.delete_cookie(locale.COOKIE, path="/")
+    wanted = form.next.data or ""
+    if factors.factors_of(db.session(), found.user.id).is_any:
+        return ask_for_second(found.user, wanted, new_hash)
+    return let_in(found.user, wanted, new_hash=new_hash)
 
 
 @blueprint.post("/sign-out")
@@ -231,10 +154,19 @@ def sign_out() -> ResponseReturnValue:
     user = current_user._get_current_object()
     if user.is_authenticated:
         actor = replace(nobody(), user_id=user.id, name=user.name)
-        transact(partial(sign_in.record_sign_out, actor=actor, user=user))
+        own_id, at = this_session().id, now()
+
+        def work(own: Session) -> None:
+            sign_in.record_sign_out(own, actor=actor, user=user)
+            sessions.close(own, session_id=own_id, how="sign_out", at=at)
+
+        transact(work)
     logout_user()
     session.clear()
-    return redirect(url_for("users.sign_in"), 303)
+    response = redirect(url_for("users.sign_in"), 303)
+    # A shared machine: pages of the office leave the browser with the person.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 def link_of(user: LoginUser, life: timedelta) -> str:
@@ -282,7 +214,7 @@ def forgot_password() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _door("users/forgot_password.html", form)
     username = credentials.fold_username(form.username.data)
-    if not _may_try("password_link", username, credentials.LINK_TRIES):
+    if not may_try("password_link", username, credentials.LINK_TRIES):
         return _door("users/forgot_password.html", form, Problem("links_locked"), status=429)
     actor = nobody()
 
@@ -293,6 +225,14 @@ def forgot_password() -> ResponseReturnValue:
 
     transact(ask)
     return private(render("users/link_sent.html", DoorPage(None)))
+
+
+def _choose(own: Session, *, claim: LinkClaim, new: NewPassword) -> None:
+    """Save a password chosen by link, and tell the person by mail."""
+    user = service.choose_password(own, actor=nobody(), claim=claim, new=new)
+    tell(
+        own, user.id, N_("Your password was changed"), N_("the password of your login was chosen by a link.")
+    )
 
 
 @blueprint.route("/password/choose/<token>", methods=["GET", "POST"])
@@ -315,7 +255,7 @@ def choose_password(token: str) -> ResponseReturnValue:
         return _door(template, form)
     try:
         chosen = new_password(_passwords(), claim.username, form.new.data)
-        transact(partial(service.choose_password, actor=nobody(), claim=claim, new=chosen))
+        transact(partial(_choose, claim=claim, new=chosen))
     except Refused as refused:
         form.add_problems(refused.problems)
         return _door(template, form)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from flask_babel import lazy_pgettext
-from wtforms import BooleanField, HiddenField, PasswordField, SearchField, SelectField
+from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SearchField, SelectField
 from wtforms.validators import InputRequired, Optional
 
 from charity.users.credentials import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from charity.users.door_rules import DEMANDS
 from charity.users.rules import ROLES
 from charity.web.filters import translated
 from charity.web.forms import BaseForm, LineField
@@ -49,6 +50,57 @@ class ChangePasswordForm(BaseForm):
     )
     new = PasswordField(_("New password"), [InputRequired()], render_kw=_NEW)
     again = PasswordField(_("New password, once more"), [InputRequired()], render_kw=_NEW)
+
+
+class FactorForm(BaseForm):
+    factor_code = LineField(
+        _("One-time code"),
+        limit=100,
+        render_kw={
+            "autocomplete": "one-time-code",
+            "autocapitalize": "characters",
+            "spellcheck": "false",
+        },
+    )
+    factor_credential = HiddenField()
+
+
+class AgainForm(BaseForm):
+    current = PasswordField(
+        _("Present password"), [InputRequired()], render_kw={"autocomplete": "current-password"}
+    )
+
+
+class AppForm(BaseForm):
+    code = LineField(
+        _("Six digits of the app"),
+        [InputRequired()],
+        limit=20,
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric"},
+    )
+
+
+class PasskeyForm(AgainForm):
+    name = LineField(_("What you call it"), [InputRequired()], limit=60)
+
+
+class KeepPasskeyForm(BaseForm):
+    name = HiddenField()
+    credential = HiddenField()
+
+
+class PolicyForm(BaseForm):
+    second_factor = SelectField(_("Second factor"))
+    step_up_min = IntegerField(
+        _("Ask again for acts on money after so many minutes"),
+        [InputRequired()],
+        render_kw={"inputmode": "numeric"},
+    )
+    reason = LineField(_("Reason"), [InputRequired()], limit=200)
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.second_factor.choices = [(code, translated(words)) for code, words in DEMANDS.items()]
 
 
 class LanguageForm(BaseForm):

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from flask import redirect, url_for
+from flask import redirect, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user, login_user
 from sqlalchemy.orm import Session
 
 from charity.db import db, transact
 from charity.errors import N_, Problem, Refused
-from charity.messages.service import send_mail
 from charity.places.queries import get_unit
-from charity.users import queries, rules, service
+from charity.users import queries, rules, service, sessions
 from charity.users.door_routes import blueprint, private, set_language
+from charity.users.entry_routes import TOKEN, tell, this_session
+from charity.users.factors import Factors, factors_of
 from charity.users.forms import ChangePasswordForm, LanguageForm
 from charity.users.passwords import new_password, passwords_for
+from charity.users.sessions import SessionRow
 from charity.web import navigation
 from charity.web.access import signed_in
 from charity.web.acts import carried_out, done, status_of
-from charity.web.context import current_actor, settings, today
+from charity.web.context import current_actor, now, settings, today
 from charity.web.filters import translated
 from charity.web.locale import LANGUAGES
 from charity.web.render import render
+
+#: Converter of a row's key in an address.
+ID = "int(max=9223372036854775807)"
 
 navigation.register("office", "users.profile", N_("Own profile"), None, order=90, group="settings")
 
@@ -41,6 +47,8 @@ class ProfilePage:
         roles: in words.
         unit: where one sits; empty for the whole organisation.
         form: to choose the language.
+        factors: the second factors set up.
+        sessions: the sessions that last, the latest seen first.
     """
 
     name: str
@@ -48,6 +56,8 @@ class ProfilePage:
     roles: str
     unit: str
     form: LanguageForm
+    factors: Factors
+    sessions: tuple[SessionRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,10 @@ def profile() -> ResponseReturnValue:
         roles=role_names(found.roles if found else ()),
         unit=unit.name if unit else "",
         form=form,
+        factors=factors_of(db.session(), user.id),
+        sessions=tuple(
+            sessions.list_open(db.session(), user_id=user.id, current_id=this_session().id, at=now())
+        ),
     )
     return render("users/profile.html", page, status_of(form))
 
@@ -104,9 +118,9 @@ def change_password() -> ResponseReturnValue:
     except Refused as refused:
         form.add_problems(refused.problems)
         return private(render(template, PasswordPage(form), 422))
-    user = queries.user_of_session(db.session(), f"{epoch}.{current_user.username}")
-    if user is not None:
-        login_user(user)
+    own_id = this_session().id
+    session[TOKEN] = transact(partial(sessions.carry_on, session_id=own_id, epoch=epoch))
+    login_user(replace(current_user._get_current_object(), session_epoch=epoch))
     return done(
         _("The password was changed; other sessions of your login have ended."), url_for("users.profile")
     )
@@ -129,13 +143,24 @@ def _change_password(form: ChangePasswordForm) -> int:
 
     def work(own: Session) -> int:
         user = service.change_password(own, actor=actor, seen_epoch=found.user.session_epoch, new=chosen)
-        if user.email:
-            body = _(
-                "Hello %(name)s,\n\nthe password of your login was changed."
-                " If it was not you, tell an administrator at once.\n",
-                name=user.display_name,
-            )
-            send_mail(own, actor=actor, to=user.email, subject=_("Your password was changed"), body=body)
+        tell(own, user.id, N_("Your password was changed"), N_("the password of your login was changed."))
         return user.session_epoch
 
     return transact(work)
+
+
+@blueprint.post(f"/office/profile/sessions/<{ID}:session_id>/end")
+@signed_in
+def end_session(session_id: int) -> ResponseReturnValue:
+    """Let a member end one session of the own login, e.g. on a phone that was lost."""
+    transact(partial(sessions.end_own, actor=current_actor(), session_id=session_id))
+    return done(_("The session was ended."), url_for("users.profile"))
+
+
+@blueprint.post("/office/profile/sessions/end-others")
+@signed_in
+def end_other_sessions() -> ResponseReturnValue:
+    """Let a member end all sessions of the own login but this one."""
+    count = transact(partial(sessions.end_others, actor=current_actor(), current_id=this_session().id))
+    message = ngettext("%(num)s other session was ended.", "%(num)s other sessions were ended.", count)
+    return done(message, url_for("users.profile"))

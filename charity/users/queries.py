@@ -195,6 +195,17 @@ def contact(session: Session, username: str) -> Contact:
     return Contact(user.email or "", user.phone or "")
 
 
+def user_id_of(session: Session, username: str) -> int | None:
+    """Return the key of a login name; None for none."""
+    return session.scalar(select(User.id).where(User.username == username))
+
+
+def mail_of(session: Session, user_id: int) -> tuple[LoginUser, str] | None:
+    """Return a login with its mail address; None for one without."""
+    user = session.get(User, user_id)
+    return (_login(user), user.email) if user is not None and user.email else None
+
+
 def _ordered(roles: Sequence[str]) -> tuple[str, ...]:
     known = [code for code in rules.ROLES if code in roles]
     return (*known, *sorted(set(roles) - set(known)))

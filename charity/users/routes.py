@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from flask import abort, request, url_for
@@ -18,19 +19,30 @@ from charity.oplog.queries import story
 from charity.oplog.routes import LogLine, shown_lines
 from charity.oplog.rules import register_words
 from charity.places.queries import unit_choices, units_below
-from charity.users import credentials, queries, rules, service
+from charity.users import (
+    credentials,
+    factor_routes,
+    queries,
+    reset_routes,
+    rules,
+    second_routes,
+    service,
+    sessions,
+)
 from charity.users.door_routes import blueprint, link_of, mail_link, private, tell_old_address
+from charity.users.factor_resets import ResetRow, waiting_reset
+from charity.users.factors import Factors, factors_of
 from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
 from charity.users.profile_routes import role_name, role_names
 from charity.users.queries import GrantRow, Member
 from charity.web import navigation
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
-from charity.web.context import current_actor, today
+from charity.web.context import current_actor, now, settings, today
 from charity.web.filters import translated
 from charity.web.render import FileColumn, Sentence, exports, render, sentence, table_rule
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "factor_routes", "forget_sessions", "reset_routes", "second_routes"]
 
 navigation.register(
     "office", "users.people", N_("People and roles"), "users.manage", order=10, group="settings"
@@ -74,6 +86,9 @@ class PersonPage:
         grants: every role ever given, the latest first.
         story: what was done to this login.
         is_self: whether the reader looks at the own login.
+        factors: the second factors set up.
+        reset: the reset that waits for a second administrator; None without.
+        may_confirm: whether the reader may be that second administrator.
     """
 
     member: Member
@@ -81,6 +96,9 @@ class PersonPage:
     grants: tuple[GrantLine, ...]
     story: tuple[LogLine, ...]
     is_self: bool
+    factors: Factors
+    reset: ResetRow | None
+    may_confirm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +122,11 @@ class PersonFormPage:
 
 @dataclass(frozen=True, slots=True)
 class LinkPage:
-    """A link to hand over, shown once; empty where it was mailed."""
+    """A link to hand over, shown once; empty where it was mailed, or waits for a mail server."""
 
     member: Member
     link: str
+    has_server: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +246,16 @@ def person(username: str) -> ResponseReturnValue:
     """Show an administrator one person: roles, their history, what was done."""
     actor, member = current_actor(), _member_or_404(username)
     grants = queries.grants_of(db.session(), actor.org_id, username)
+    reset = waiting_reset(db.session(), username=username, at=now())
     page = PersonPage(
         member=member,
         held=tuple((code, role_name(code)) for code in member.roles),
         grants=tuple(GrantLine(grant, role_name(grant.role)) for grant in grants),
         story=shown_lines(story(db.session(), actor.org_id, "user", username, limit=20)),
         is_self=current_user.username == username,
+        factors=factors_of(db.session(), queries.user_id_of(db.session(), username) or 0),
+        reset=reset,
+        may_confirm=reset is not None and not reset.is_expired and reset.asked_by_id != actor.user_id,
     )
     return render("users/person.html", page)
 
@@ -325,7 +348,7 @@ def make_link(username: str) -> ResponseReturnValue:
 
     transact(work)
     link = "" if address else link_of(found.user, credentials.INVITE_LIFE)
-    return private(render("users/link.html", LinkPage(member, link)))
+    return private(render("users/link.html", LinkPage(member, link, bool(settings().smtp_url))))
 
 
 @blueprint.get("/office/staff")
@@ -350,3 +373,8 @@ def staff() -> ResponseReturnValue:
     )
     problems = tuple(sentence(problem) for problem in rules.check_staff(everyone))
     return render("users/staff.html", StaffPage(problems, rows, steps))
+
+
+def forget_sessions(at: datetime) -> None:
+    """Delete the memory of sessions and devices that has grown old; run by the worker."""
+    transact(partial(sessions.forget, at=at))

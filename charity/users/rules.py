@@ -58,6 +58,12 @@ PERMISSIONS: Mapping[str, str] = {
     "jobs.read": N_("see everybody's jobs"),
     "jobs.cancel": N_("cancel everybody's jobs"),
     "proofs.read": N_("read the proof log"),
+    "retention.read": N_("see what is kept until when"),
+    "retention.hold": N_("hold records and release holds"),
+    "upkeep.read": N_("see backups, restore drills and the state of the system"),
+    "privacy.read": N_("see requests of data persons"),
+    "privacy.handle": N_("write down requests of data persons and hand over copies"),
+    "privacy.decide": N_("decide on requests of data persons"),
 }
 
 
@@ -136,6 +142,8 @@ ROLES: Mapping[str, Role] = {
             "jobs.read",
             "jobs.cancel",
             "proofs.read",
+            "retention.read",
+            "retention.hold",
         ),
         _role(
             "cashier",
@@ -155,6 +163,8 @@ ROLES: Mapping[str, Role] = {
             ["keep_archive"],
             "ledger.read",
             "proofs.read",
+            "retention.read",
+            "retention.hold",
         ),
         _role(
             "approver",
@@ -167,6 +177,8 @@ ROLES: Mapping[str, Role] = {
             "donations.read",
             "disclosure.publish",
             "proofs.read",
+            "privacy.read",
+            "privacy.decide",
         ),
         _role(
             "gift_clerk",
@@ -181,6 +193,8 @@ ROLES: Mapping[str, Role] = {
             "receipts.issue",
             "messages.read",
             "messages.send",
+            "privacy.read",
+            "privacy.handle",
         ),
         _role(
             "case_worker",
@@ -224,6 +238,9 @@ ROLES: Mapping[str, Role] = {
             "messages.send",
             "jobs.read",
             "jobs.cancel",
+            "upkeep.read",
+            "privacy.read",
+            "privacy.handle",
         ),
     )
 }

@@ -17,14 +17,36 @@ from charity.users.models import User
 from charity.users.queries import LoginUser
 
 
-def record_sign_in(session: Session, *, actor: Actor, user: LoginUser, new_hash: str = "") -> None:
-    """Log a sign-in, and keep the password's hash at today's cost if it was made anew."""
+def record_first_step(session: Session, *, actor: Actor, user: LoginUser, new_hash: str = "") -> None:
+    """Log a right password whose second factor is awaited; a sign-in that ends here is seen."""
+    _keep_hash(session, user, new_hash)
+    record(session, actor=actor, act="users.first_step", subject_kind="user", subject_no=user.username)
+
+
+def _keep_hash(session: Session, user: LoginUser, new_hash: str) -> None:
+    """Keep the password's hash at today's cost if it was made anew."""
     if new_hash:
         row = session.scalars(select(User).where(User.id == user.id).with_for_update()).one()
         if row.session_epoch == user.session_epoch:
             row.password_hash = new_hash
+
+
+def record_sign_in(
+    session: Session, *, actor: Actor, user: LoginUser, new_hash: str = "", factor: str = ""
+) -> None:
+    """Log a sign-in and the second factor shown; keep the password's hash made anew.
+
+    Args:
+        session: a writing session.
+        actor: at the door.
+        user: who signs in.
+        new_hash: empty when the hash stands as it is.
+        factor: app, passkey or recovery_code; empty for none.
+    """
+    _keep_hash(session, user, new_hash)
     own = Actor(user.id, actor.org_id, user.name, frozenset(), actor.at)
-    record(session, actor=own, act="users.sign_in", subject_kind="user", subject_no=user.username)
+    details = {"factor": factor} if factor else {}
+    record(session, actor=own, act="users.sign_in", subject_kind="user", subject_no=user.username, **details)
 
 
 def record_refusal(session: Session, *, actor: Actor, username: str, is_known: bool) -> None:

@@ -43,6 +43,8 @@ STORE_BYTES = 32 * 1024 * 1024
 #: Largest page worth keeping, in bytes.
 PAGE_BYTES = 1024 * 1024
 _CACHING = "public, no-cache"
+#: Seconds a proxy of this house (deploy/nginx) may show a page again before it asks.
+_PROXY_S = "1"
 _VARY = "Accept-Language, Cookie"
 _DECLARED = "charity.cached_page"
 
@@ -213,6 +215,7 @@ def _headed(response: Response, mark: str) -> Response:
     response.set_etag(mark)
     response.headers["Cache-Control"] = _CACHING
     response.headers["Vary"] = _VARY
+    response.headers["X-Accel-Expires"] = _PROXY_S
     return response
 
 

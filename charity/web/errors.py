@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from flask import Flask, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, TooManyRequests, Unauthorized
 from werkzeug.routing import BuildError
@@ -16,6 +18,9 @@ from charity.web.access import PERMISSIONS, PermissionMissing
 from charity.web.context import NotMember
 from charity.web.layout import SIGN_IN, plain_layout, public_layout
 from charity.web.render import Sentence, problems_of, render
+
+#: Refusals, for whoever watches the server; acts stand in the operation log.
+security_log = logging.getLogger("charity.security")
 
 #: Status → (title, what happened and what was kept, what to do next).
 TEXTS: dict[int, tuple[str, str, str]] = {
@@ -136,12 +141,30 @@ def _sign_in_url() -> str:
         return ""
 
 
+def _note_refusal(error: HTTPException) -> None:
+    """Write a refused request to the log of the process: who, what, from where; ``%r`` keeps it a line."""
+    permission = error.permission if isinstance(error, PermissionMissing) else ""
+    who = current_user.get_id() if current_user and current_user.is_authenticated else ""
+    security_log.warning(
+        "refused status=%s kind=%s permission=%r login=%r method=%s path=%r address=%r",
+        error.code,
+        type(error).__name__,
+        permission,
+        who,
+        request.method,
+        request.path[:200],
+        request.remote_addr,
+    )
+
+
 def on_http_error(error: HTTPException) -> ResponseReturnValue:
     """Answer an HTTP error as a page, or as JSON where JSON was asked for."""
     if error.response is not None:
         return error
     if error.code is not None and 300 <= error.code < 400:
         return error
+    if error.code in (403, 429) or isinstance(error, CSRFError):
+        _note_refusal(error)
     page = page_of(error)
     if request.path.endswith(".json"):
         response = jsonify({"error": page.title, "detail": page.what})

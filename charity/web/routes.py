@@ -1,14 +1,12 @@
-"""Pages of the shell: health, language, the office's home, all components on one page."""
+"""Pages of the shell: language, the office's home, all components on one page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, redirect, request
+from flask import Blueprint, abort, redirect, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from charity.db import db
 from charity.errors import N_
@@ -49,18 +47,6 @@ def safe_next(address: str) -> str:
     is_own = not parts.scheme and not parts.netloc and parts.path.startswith("/")
     is_printable = address.isprintable() and not address.startswith(("//", "/\\", "\\"))
     return address if is_own and is_printable else ""
-
-
-@blueprint.get("/healthz")
-@public
-def health() -> ResponseReturnValue:
-    """Tell a load balancer that the app runs and reaches its database."""
-    try:
-        db.session.execute(text("SELECT 1"))
-        word, status = "ok\n", 200
-    except SQLAlchemyError:
-        word, status = "the database does not answer\n", 503
-    return Response(word, status, {"Cache-Control": "no-store"}, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.get("/language/<code>")

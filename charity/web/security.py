@@ -25,6 +25,8 @@ CONTENT_POLICY = "; ".join(
         "font-src 'self'",
         "connect-src 'self'",
         "manifest-src 'self'",
+        "object-src 'none'",
+        "frame-src 'none'",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -35,7 +37,28 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    # Passkeys are for pages of ours alone; the rest no page needs.
+    "Permissions-Policy": ", ".join(
+        (
+            "accelerometer=()",
+            "browsing-topics=()",
+            "camera=()",
+            "display-capture=()",
+            "fullscreen=()",
+            "geolocation=()",
+            "gyroscope=()",
+            "magnetometer=()",
+            "microphone=()",
+            "midi=()",
+            "payment=()",
+            "publickey-credentials-create=(self)",
+            "publickey-credentials-get=(self)",
+            "serial=()",
+            "usb=()",
+        )
+    ),
+    "Origin-Agent-Cluster": "?1",
+    "X-Permitted-Cross-Domain-Policies": "none",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

@@ -10,7 +10,7 @@ from common import yuan
 FIRST_DAY = datetime.fromisoformat("2026-11-18")
 
 
-def _wechat_rows(day: datetime, count: int) -> list[tuple[datetime, str, str, int, int]]:
+def wechat_rows(day: datetime, count: int) -> list[tuple[datetime, str, str, int, int]]:
     """Return (moment, order, our number, fen, fee) of a day's payments."""
     amounts = (1, 1000, 2000, 5000, 10000, 50, 6666, 20000, 100000, 1314, 520, 888)
     rows = []
@@ -22,7 +22,8 @@ def _wechat_rows(day: datetime, count: int) -> list[tuple[datetime, str, str, in
     return rows
 
 
-def _backticked(rows: Iterable[Sequence[str]]) -> str:
+def backticked(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as WeChat writes them: a backtick before each cell, nothing quoted."""
     return "".join(",".join(f"`{cell}" for cell in row) + "\r\n" for row in rows)
 
 
@@ -33,7 +34,7 @@ def wechat_v2() -> bytes:
         "代金券或立减优惠金额,微信退款单号,商户退款单号,退款金额,代金券或立减优惠退款金额,退款类型,退款状态,商品名称,商户数据包,"
         "手续费,费率"
     )
-    paid = _wechat_rows(FIRST_DAY, 33)
+    paid = wechat_rows(FIRST_DAY, 33)
     goods = ("急难救助基金", "医疗救助基金", "发展帮扶基金", "急难救助基金,冬季送温暖", "不限定用途")
     common = ["wx9999000000000000", "1999999901", "0", ""]
     rows = [
@@ -55,7 +56,7 @@ def wechat_v2() -> bytes:
     fees = sum(item[4] for item in paid) - fee
     summary = [[str(len(rows)), yuan(sum(item[3] for item in paid)), yuan(fen), "0.00", f"{yuan(fees)}000"]]
     label = "总交易单数,总交易额,总退款金额,总代金券或立减优惠退款金额,手续费总金额"
-    return f"\ufeff{header}\r\n{_backticked(rows)}{label}\r\n{_backticked(summary)}".encode()
+    return f"\ufeff{header}\r\n{backticked(rows)}{label}\r\n{backticked(summary)}".encode()
 
 
 def wechat_v3() -> bytes:
@@ -65,7 +66,7 @@ def wechat_v3() -> bytes:
         "代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,订单金额,"
         "申请退款金额,费率备注"
     )
-    paid = _wechat_rows(FIRST_DAY + timedelta(days=1), 12)
+    paid = wechat_rows(FIRST_DAY + timedelta(days=1), 12)
     common = ["wx9999000000000000", "1999999901", "0", ""]
     rows = [
         [
@@ -75,7 +76,7 @@ def wechat_v3() -> bytes:
         ]
         for number, (at, order, ours, fen, fee) in enumerate(paid)
     ]  # fmt: skip
-    _, order, ours, fen, fee = _wechat_rows(FIRST_DAY, 33)[7]
+    _, order, ours, fen, fee = wechat_rows(FIRST_DAY, 33)[7]
     rows.insert(
         3,
         [
@@ -87,7 +88,7 @@ def wechat_v3() -> bytes:
     total, fees = sum(item[3] for item in paid), sum(item[4] for item in paid) - 60
     summary = [[str(len(rows)), yuan(total), "100.00", "0.00", f"{yuan(fees)}000", yuan(total), "100.00"]]
     label = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
-    return f"{header}\r\n{_backticked(rows)}{label}\r\n{_backticked(summary)}".encode()
+    return f"{header}\r\n{backticked(rows)}{label}\r\n{backticked(summary)}".encode()
 
 
 def alipay() -> bytes:

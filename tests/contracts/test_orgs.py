@@ -11,8 +11,14 @@ from charity.db import Base, watch_orgs
 from charity.ledger.models import Draft, Fund
 from charity.messages.models import Message
 
-#: Shared by all orgs of an installation, and small.
+#: Shared by all orgs of an installation, or a login's own, which serves several orgs.
 SHARED = {
+    "upkeep_backup",
+    "users_authenticator_app",
+    "users_factor_reset",
+    "users_passkey",
+    "users_recovery_code",
+    "users_session",
     "ledger_account",
     "ledger_cash_flow_item",
     "ledger_guard_rule",

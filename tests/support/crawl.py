@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urldefrag, urljoin, urlsplit
 
@@ -32,6 +33,29 @@ class Walk:
     pages: int = 0
     shown: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+
+
+#: What every answer says to the browser; each value begins so.
+HEADERS: dict[str, str | tuple[str, ...]] = {
+    "Content-Security-Policy": "default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": ("same-origin", "no-referrer"),
+    "Permissions-Policy": "accelerometer=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "",
+    "Cache-Control": "",
+}
+
+
+def header_faults(headers: Mapping[str, str]) -> list[str]:
+    """Return which headers an answer lacks, and what its content policy lets through."""
+    wrong = [f"no {name}" for name, start in HEADERS.items() if not headers.get(name, "-").startswith(start)]
+    policy = headers.get("Content-Security-Policy", "")
+    loose = [
+        word for word in ("unsafe-inline", "unsafe-eval", "http:", "https:", "*", "data:") if word in policy
+    ]
+    return wrong + [f"the content policy allows {word}" for word in loose]
 
 
 def endpoint_of(app: Flask, path: str) -> str:
@@ -65,6 +89,7 @@ def walk(app: Flask, client: FlaskClient, *starts: str) -> Walk:
 def _look(found: Walk, client: FlaskClient, address: str, origin: str, endpoint: str) -> list[str]:
     """Open one address, note what is wrong with it, return where it leads."""
     response = client.get(address)
+    found.wrong += [f"{address}: {fault}" for fault in header_faults(response.headers)]
     try:
         if response.status_code in (301, 302, 303, 308):
             found.visited.setdefault(endpoint, address)

@@ -18,6 +18,7 @@ HINTS = {
     "PostgreSQL": "apt-get install postgresql",
     "Chromium": "apt-get install chromium libatomic1",
     "poppler-utils": "apt-get install poppler-utils",
+    "nginx": "apt-get install nginx",
 }
 
 
@@ -36,7 +37,10 @@ def missing(program: str) -> Never:
 
 def needed(program: str, *names: str) -> str:
     """Return the path of a program under any of its names, or skip the test."""
-    return next(filter(None, map(shutil.which, names)), None) or missing(program)
+    # Debian keeps servers where only root's path leads.
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+    found = (shutil.which(name, path=path) for name in names)
+    return next(filter(None, found), None) or missing(program)
 
 
 def summary(reasons: list[str]) -> str:

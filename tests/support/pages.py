@@ -34,6 +34,7 @@ class Page(HTMLParser):
         repeated_ids: ids that stand more than once.
         tables: caption → rows of texts, the head first.
         text: everything a person reads, blanks folded.
+        inline: scripts, styles and handlers written into the page, which the content policy refuses.
         unclosed: elements left open, or closed without being open.
         clashing: names of buttons that a hidden field of the same form carries too: a browser
             sends the hidden field first, and it wins.
@@ -48,6 +49,7 @@ class Page(HTMLParser):
     repeated_ids: list[str] = field(default_factory=list)
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
     text: str = ""
+    inline: list[str] = field(default_factory=list)
     unclosed: list[str] = field(default_factory=list)
     clashing: list[str] = field(default_factory=list)
     _hidden: set[str] = field(default_factory=set)
@@ -119,6 +121,9 @@ class Page(HTMLParser):
         elif tag in _FILLED and values.get("type") not in _UNLABELLED:
             named = "label" in self._open or "aria-label" in values or "aria-labelledby" in values
             self._fields.append((values.get("id", ""), values.get("name", ""), named))
+        if (tag == "script" and "src" not in values) or tag == "style":
+            self.inline.append(f"<{tag}>")
+        self.inline += [f"<{tag} {name}>" for name in values if name == "style" or name.startswith("on")]
         for name in ("src", "href") if tag in ("script", "img", "link") else ():
             if name in values:
                 self.assets.append(values[name])
@@ -167,5 +172,6 @@ def faults(found: Page) -> list[str]:
     wrong += [f"the id {name} stands twice" for name in found.repeated_ids]
     wrong += [f"a hidden field {name} wins over the buttons of that name" for name in found.clashing]
     wrong += [f"<{tag}> is not balanced" for tag in found.unclosed]
+    wrong += [f"{what} is written into the page" for what in found.inline]
     wrong += [f"{url} is not ours" for url in found.assets if re.match(r"(?:[a-z]+:)?//", url)]
     return wrong

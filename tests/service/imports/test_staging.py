@@ -96,7 +96,7 @@ def test_a_broken_running_balance_keeps_a_file_from_being_booked(office: Office)
     assert refusal(office, service.start_booking, file_id=file.id)[0] == "import_not_bookable"
 
 
-PERSONAL = "交易时间,交易类型,交易对方,商品,收/支,金额(元),支付方式,当前状态,交易单号\n".encode()
+PAYOUT = "姓名,身份证号,救助金额,金额,领取日期,签领\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ PERSONAL = "交易时间,交易类型,交易对方,商品,收/支,金额(元),�
     [
         (b"", "file_empty"),
         (b"%PDF-1.7 rest", "file_is_pdf"),
-        (PERSONAL, "form_personal"),
+        (PAYOUT, "form_payout"),
     ],
 )
 def test_what_must_not_be_booked_is_refused_at_the_door(office: Office, data: bytes, code: str) -> None:

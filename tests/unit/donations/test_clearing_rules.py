@@ -81,6 +81,16 @@ def test_what_no_day_explains_stays_a_question() -> None:
     assert match_days([], 1) is None
 
 
+def test_a_run_that_begins_later_is_found_when_it_is_the_only_one() -> None:
+    """The platform holds the first day back; 50.00 and 30.00 of the next two arrive together."""
+    days = [
+        PlatformDay(date(2026, 3, 1 + number), fen, 0) for number, fen in enumerate((10_000, 5_000, 3_000))
+    ]
+    assert match_days(days, 8_000) == Coverage(days[1].on, days[2].on, 8_000, 0)
+    twice = [PlatformDay(date(2026, 3, 1 + n), fen, 0) for n, fen in enumerate((9, 1, 4, 3, 2, 3))]
+    assert match_days(twice, 5) is None
+
+
 def lines(
     taken: dict[tuple[str, str], int], fee: int, bearers: tuple[str, ...] = ()
 ) -> list[tuple[str, ...]]:

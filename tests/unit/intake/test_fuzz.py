@@ -24,7 +24,8 @@ _OLD = [["捐款人", "金额", "日期"], ["苏禾青", 100.5, "2026-11-08"], [
 
 @cache
 def _seeds() -> dict[str, bytes]:
-    seeds = {path.name: path.read_bytes() for path in _SAMPLES.iterdir() if path.suffix in (".csv", ".xlsx")}
+    kinds = (".csv", ".xlsx", ".ofx", ".sta", ".xml", ".zip")
+    seeds = {path.name: path.read_bytes() for path in _SAMPLES.iterdir() if path.suffix in kinds}
     seeds["old.xls"] = making.xls(making.biff_stream(_OLD), pad=False)
     seeds["open.ods"] = making.ods("".join(making.ods_row(*map(str, row)) for row in _OLD))
     return seeds
@@ -75,6 +76,12 @@ _CELL = st.one_of(
             "贷",
             "SUCCESS",
             "REFUND",
+            "收入",
+            "支出",
+            "退款",
+            "手续费",
+            "退款成功",
+            "已收钱",
             "是",
             "￥1",
             "99999999999999",
@@ -88,6 +95,11 @@ _HEADERS = st.sampled_from(
         making.BANK_HEADER,
         making.DONOR_HEADER,
         "支付宝交易号,业务类型,完成时间,商家实收（元）,服务费（元）,退款批次号/请求号",
+        "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额（元）,账户结余（元）,业务凭证号",
+        "账务流水号,业务流水号,发生时间,收入金额（+元）,支出金额（-元）,账户余额（元）,业务类型,备注",
+        "交易时间,交易类型,交易对方,商品,收/支,金额(元),支付方式,当前状态,交易单号,备注",
+        "交易时间,交易分类,交易对方,收/支,金额,收/付款方式,交易状态,交易订单号",
+        "记账日期,交易金额,联机余额,对手信息,客户摘要",
         "日期,借贷标志,金额,余额,摘要,付款人名称,收款人名称,币种",
         "序号,姓名,单位名称,捐赠金额（万元）,时间,是否匿名,电话,身份证号,捐赠方式,类别",
     ]
@@ -103,6 +115,31 @@ def test_any_cells_under_known_headings(header: str, rows: list[list[str]]) -> N
 @settings(max_examples=25)
 def test_any_cells_of_a_workbook(header: str, rows: list[list[str]]) -> None:
     _check(making.xlsx([header.split(","), *rows]))
+
+
+_PIECE = st.one_of(
+    st.sampled_from(
+        [
+            ":20:A\n", ":25:1/2\n", ":60F:C261118CNY1,00\n", ":61:2611181118C1,00NTRFNONREF//1\n",
+            ":61:260230D1,NTRF\n", ":86:166?20x?32y\n", ":86:/NAME/x/REMI/y\n", ":62F:C261118CNY2,00\n",
+            ":62F:D261118CNY2\n", "-\n", "{4:\n", "OFXHEADER:100\n", "<OFX>", "</OFX>", "<STMTRS>",
+            "</STMTRS>", "<STMTTRN>", "</STMTTRN>", "<CURDEF>CNY", "<TRNAMT>-1,5\n", "<TRNAMT>1.005\n",
+            "<DTPOSTED>20261118", "<DTPOSTED>20261399\n", "<FITID>1\n", "<NAME>&#x110000;",
+            '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">', "<BkToCstmrStmt>",
+            "<Stmt>", "</Stmt>", "<Ntry>", "</Ntry>", '<Amt Ccy="CNY">1.00</Amt>',
+            "<CdtDbtInd>CRDT</CdtDbtInd>", "<Bal>", "</Bal>", "<!DOCTYPE a>",
+            "<TxsSummry><TtlNtries><NbOfNtries>9</NbOfNtries></TtlNtries></TxsSummry>",
+            "</BkToCstmrStmt></Document>", "\ufeff",
+        ]
+    ),
+    st.text(max_size=6),
+)  # fmt: skip
+
+
+@given(st.lists(_PIECE, max_size=24), st.sampled_from(["utf-8", "gb18030", "utf-16"]))
+@settings(max_examples=250)
+def test_any_pieces_of_an_exchange_format(pieces: list[str], encoding: str) -> None:
+    _check("".join(pieces).encode(encoding, "replace"))
 
 
 @given(st.data())

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from charity.intake.recognise import FORM_NAMES, Recognition, recognise
+from charity.intake.forms import FORM_NAMES
+from charity.intake.recognise import Recognition, recognise
 from charity.intake.table import read_table
 from charity.intake.vocabulary import FIELD_LABELS, VOCABULARIES, match_headers, total_label, unit_fen
 from tests.unit.intake.making import (
@@ -48,13 +49,64 @@ _FORMS = [
     (_ABC_NEW, "bank_abc_corporate", "new"),
     (
         "交易日期,主机交易流水号,借方发生额,贷方发生额,账户余额,凭证号,摘要,对方账号,对方账号名称,对方开户行,交易时间",
-        "bank_generic",
+        "bank_cmbc_corporate",
         "",
     ),
-    ("交易日期,账号,借,贷,账户余额,对方账户,对方账户名称,交易流水号,摘要,用途", "bank_generic", ""),
-    ("交易日期,交易时间,申请日期,借方金额,贷方金额,余额,摘要", "bank_generic", ""),
-    ("交易日,交易时间,交易类型,借方金额,贷方金额,余额,摘要", "bank_generic", ""),
-    ("交易日期,交易时间,借方发生额,贷方发生额,账户余额,摘要", "bank_generic", ""),
+    ("交易日期,账号,借,贷,账户余额,对方账户,对方账户名称,交易流水号,摘要,用途", "bank_pab_corporate", ""),
+    ("交易日期,交易时间,申请日期,借方金额,贷方金额,余额,摘要", "bank_spdb_corporate", ""),
+    ("交易日,交易时间,交易类型,借方金额,贷方金额,余额,摘要", "bank_cmb_corporate", ""),
+    ("交易日期,交易时间,借方发生额,贷方发生额,账户余额,摘要", "bank_citic_corporate", ""),
+    (
+        "交易类型[ Transaction Type ],付款人名称[ Payer's Name ],收款人名称[ Payee's Name ],"
+        "交易日期[ Transaction Date ],交易货币[ Trade Currency ],交易金额[ Trade Amount ],"
+        "交易后余额[ After-transaction balance ],起息日期[ Value Date ]",
+        "bank_boc_corporate",
+        "",
+    ),
+    (
+        "交易日期,摘要,交易场所,交易国家或地区简称,钞/汇,交易金额(收入),交易金额(支出),交易币种,记账金额(收入),记账金额(支出),"
+        "记账币种,余额,对方户名",
+        "bank_icbc_personal",
+        "",
+    ),
+    (
+        "交易日期,交易时间,交易摘要,交易金额,本次余额,对手信息,日 志 号,交易渠道,交易附言",
+        "bank_abc_personal",
+        "",
+    ),
+    (
+        "记账日期,记账时间,币别,金额,余额,交易名称,渠道,网点名称,附言,对方账户名,对方卡号/账号,对方开户行,借记卡号",
+        "bank_boc_personal",
+        "",
+    ),
+    ("序号,摘要,币别,钞汇,交易日期,交易金额,账户余额,交易地点/附言,对方账号与户名", "bank_ccb_personal", ""),
+    ("记账日期,货币,交易金额,联机余额,交易摘要,对手信息,客户摘要", "bank_cmb_personal", ""),
+    (
+        "序号,交易日期,交易时间,交易类型,借贷,交易金额,余额,对方账号,对方户名,交易地点,摘要",
+        "bank_bocom_personal",
+        "",
+    ),
+    (
+        "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额（元）,账户结余（元）,资金变更提交申请人,备注,"
+        "业务凭证号",
+        "wechat_fund_flow",
+        "",
+    ),
+    (
+        "账务流水号,业务流水号,商户订单号,商品名称,发生时间,对方账号,收入金额（+元）,支出金额（-元）,账户余额（元）,交易渠道,业务类型,备注",
+        "alipay_fund_flow",
+        "",
+    ),
+    (
+        "交易时间,交易类型,交易对方,商品,收/支,金额(元),支付方式,当前状态,交易单号,商户单号,备注",
+        "wechat_personal",
+        "",
+    ),
+    (
+        "交易时间,交易分类,交易对方,对方账号,商品说明,收/支,金额,收/付款方式,交易状态,交易订单号,商家订单号,备注",
+        "alipay_personal",
+        "",
+    ),
     ("日期,存入金额,支取金额,余额,对方名称,客户附言", "bank_generic", ""),
     (BANK_HEADER, "bank_generic", ""),
     (WECHAT_HEADER, "wechat_merchant_v2", ""),
@@ -123,15 +175,6 @@ def test_a_list_with_signed_amounts_is_still_a_donor_list() -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        (
-            "记账时间,微信支付业务单号,资金流水单号,业务名称,收支类型,收支金额（元）,账户结余（元）",
-            "form_fund_flow",
-        ),
-        (
-            "交易时间,交易类型,交易对方,商品,收/支,金额(元),支付方式,当前状态,交易单号,商户单号,备注",
-            "form_personal",
-        ),
-        ("交易时间,交易分类,交易对方,收/支,金额,收/付款方式,交易状态,交易订单号", "form_personal"),
         ("姓名,身份证号,救助金额,金额,领取日期,签领", "form_payout"),
     ],
 )

@@ -170,3 +170,37 @@ def test_an_incomplete_link_is_refused(token: str) -> None:
 def test_another_house_cannot_make_links_for_this_one() -> None:
     with pytest.raises(Refused):
         links.read_token("22" * 32, make(), AT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "manchester",
+        "Manchester2026",
+        "q1w2e3r4t5y6",
+        "cishan20262026",
+        "CiShan@CaiWu#88",
+        "administrator!",
+        "federation2026",
+        "concentration",
+    ],
+)
+def test_a_listed_password_a_single_word_or_a_word_of_the_house_is_refused(text: str) -> None:
+    assert [problem.code for problem in credentials.check_password(text, "lisi")] == ["password_common"]
+
+
+@pytest.mark.parametrize(
+    "text", ["correct horse battery", "cishan na yi nian xia xue", "manchester lihai 7 ma"]
+)
+def test_several_words_are_good_whatever_they_are(text: str) -> None:
+    assert credentials.check_password(text, "lisi") == []
+
+
+def test_the_list_of_known_passwords_is_long() -> None:
+    assert len(credentials._listed()) > 3000
+
+
+def test_a_password_of_any_signs_and_of_128_is_taken() -> None:
+    """No composition is asked for, none forbidden."""
+    for text in ("慈善总会去年下了十场雪", "    ~!@ $%^ x1 &*()", "x7" + "长" * 60 + "k9q" * 22):
+        assert credentials.check_password(text, "lisi") == []

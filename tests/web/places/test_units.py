@@ -151,3 +151,15 @@ def test_an_address_leads_to_its_org(app: Flask, as_role: Callable[..., FlaskCli
 def test_before_any_org_is_set_up_the_site_says_so(client: FlaskClient) -> None:
     assert client.get("/office/").status_code in (302, 503)
     assert client.get("/healthz").status_code == 200
+
+
+def test_an_administrator_records_a_qualification(as_role: Callable[..., FlaskClient]) -> None:
+    client = as_role("administrator")
+    client.set_cookie("language", "en")
+    url = "/office/org/qualifications/new"
+    data = {"kind": "charity", "number": "认定 1 号", "from_on": "2026-01-01", "until_on": ""}
+    assert client.get(url).status_code == 200
+    assert client.post(url, data={**data, "until_on": "2025-01-01"}).status_code == 422
+    assert client.post(url, data=data).headers["Location"] == "/office/org"
+    rows = page(client.get("/office/org")).table("What the organisation is entitled to")
+    assert rows[1][:2] == ["Recognised as a charity", "认定 1 号"]

@@ -295,10 +295,11 @@ def test_a_public_page_does_not_keep_a_session_alive(visitor: FlaskClient, lisi:
     assert visitor.get("/office/profile").status_code == 302
 
 
-def test_a_session_without_dates_has_ended(visitor: FlaskClient, lisi: str) -> None:
+@pytest.mark.parametrize("token", ["nonsense", None, 7])
+def test_a_cookie_without_its_row_is_no_session(visitor: FlaskClient, lisi: str, token: Any) -> None:
     sign_in(visitor)
     with visitor.session_transaction() as cookie:
-        cookie["seen_at"] = "nonsense"
+        cookie["token"] = token
     assert visitor.get("/office/profile").status_code == 302
 
 
@@ -428,7 +429,7 @@ def test_the_own_password_is_changed_and_told_by_mail(app: Flask, lisi: str, ses
     assert changed.headers["Location"] == "/office/profile"
     assert visitor.get("/office/profile").status_code == 200, "one stays signed in here"
     assert elsewhere.get("/office/profile").status_code == 302
-    assert mails(session)[-1].subject == "Your password was changed"
+    assert mails(session)[-1].subject == "您的密码已更改", "in the language of the person"
     assert acts(session)[-1] == "users.change_password"
 
 

@@ -36,7 +36,7 @@ def test_the_apps_own_first_segments_are_reserved_and_never_looked_up(shell, vis
         raise AssertionError("slugs were looked up")
 
     shell.extensions["charity.org_slugs"] = never
-    assert {"office", "static", "healthz", "where"} <= reserved_segments(shell)
+    assert {"office", "static", "language", "where"} <= reserved_segments(shell)
     assert visitor.get("/where").status_code == 200
 
 
@@ -49,4 +49,4 @@ def test_static_files_have_one_address_for_all_orgs(visitor) -> None:
 def test_without_any_org_the_pages_are_not_in_service(shell, visitor) -> None:
     shell.extensions["charity.org_loader"] = lambda slug, host: None
     assert visitor.get("/where").status_code == 503
-    assert visitor.get("/healthz").status_code == 200
+    assert visitor.get("/language/en").status_code == 303

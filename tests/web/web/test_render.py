@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pytest
 from jinja2 import UndefinedError
-from sqlalchemy.exc import OperationalError
 
 from charity.errors import Problem, Refused
 from charity.web.render import problems_of, render
@@ -78,16 +77,3 @@ def test_files_of_public_tables_may_be_fetched_by_other_sites(visitor) -> None:
 
 def test_an_ending_that_is_no_file_is_not_found(visitor) -> None:
     assert visitor.get("/gifts.xml").status_code == 404
-
-
-def test_health_is_said_in_one_word(visitor) -> None:
-    answer = visitor.get("/healthz")
-    assert (answer.text, answer.headers["Cache-Control"]) == ("ok\n", "no-store")
-
-
-def test_ill_health_is_said_with_a_status(visitor, monkeypatch) -> None:
-    def broken(_statement):
-        raise OperationalError("SELECT 1", {}, Exception("gone"))
-
-    monkeypatch.setattr("charity.web.routes.db.session.execute", broken)
-    assert visitor.get("/healthz").status_code == 503

@@ -1,0 +1,201 @@
+"""The real nginx with the configuration of deploy/: what it keeps, when it asks again, what it passes on."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from charity.config import Settings
+from charity.db import unit_of_work
+from charity.places.models import Org
+from charity.web.cache import ORG_TOPIC, bump
+from tests.books import Ledger
+from tests.builders import client_as
+from tests.support import needs, nginx, screen
+from tests.support.nginx import HOST, Nginx
+
+TLS = f"https://{HOST}"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings behind one proxy that ends TLS."""
+    return replace(settings, public_url=TLS, trusted_proxies=1, log_form="text")
+
+
+@dataclass
+class Site:
+    """The site as the public reaches it.
+
+    Attributes:
+        proxy: the running nginx.
+        trust: trusts its certificate.
+        asked: what the app was asked: path, whether with an ETag, status answered.
+    """
+
+    proxy: Nginx
+    trust: ssl.SSLContext
+    asked: list[tuple[str, bool, int]] = field(default_factory=list)
+    sent: int = 0
+
+    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+        """Ask for a path; return status, headers and body."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.sent += 1
+        with (
+            socket.create_connection(("127.0.0.1", self.proxy.port), timeout=10) as plain,
+            self.trust.wrap_socket(plain, server_hostname=HOST) as secure,
+        ):
+            connection = http.client.HTTPConnection(HOST)
+            connection.sock = secure
+            connection.request("GET", path, headers=sent)
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, found, answer.read().decode()
+
+    def until(self, is_so: Callable[[], bool], path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+        """Ask again and again until the app has been asked as wanted; return the last answer."""
+        while True:
+            answer = self.get(path, **headers)
+            if is_so():
+                return answer
+
+    def log(self) -> str:
+        """Return the access log once it holds every request; a line is written after its answer."""
+        while (text := self.proxy.log()).count("\n") < self.sent:
+            pass
+        return text
+
+    def cache_states(self) -> list[str]:
+        """Return what nginx says its cache did, request by request."""
+        return re.findall(r'"cache":"([A-Z]*)"', self.log())
+
+
+@pytest.fixture
+def site(app: Flask, books: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The app behind nginx, counting what reaches the app."""
+    program = needs.needed("nginx", "nginx")
+    folder = tmp_path_factory.mktemp("nginx")
+    trust = nginx.certificate(folder)
+    asked: list[tuple[str, bool, int]] = []
+    inner = app.wsgi_app
+
+    def counting(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            asked.append((environ["PATH_INFO"], "HTTP_IF_NONE_MATCH" in environ, int(status[:3])))
+            return start_response(status, headers, exc_info)
+
+        return inner(environ, start)
+
+    app.wsgi_app = counting  # type: ignore[method-assign]
+    with screen.serve(app) as address, nginx.serve(program, folder, address) as proxy:
+        yield Site(proxy, trust, asked)
+
+
+def rename(books: Ledger, name: str) -> None:
+    """Change what every public page shows, as the app does: the topic is bumped in the same transaction."""
+    with unit_of_work(books.session) as work:
+        work.execute(update(Org).values(name=name))
+        bump(work, books.org_id, ORG_TOPIC)
+
+
+def test_a_public_page_is_kept_and_asked_for_again_with_its_etag(site: Site) -> None:
+    """First from the app, then from nginx; after a second the app says 304 and nginx goes on."""
+    first = site.get("/disclosure/funds")
+    assert (first[0], site.asked) == (200, [("/disclosure/funds", False, 200)])
+    second = site.get("/disclosure/funds")
+    assert second[2] == first[2]
+    assert site.cache_states() == ["MISS", "HIT"]
+    third = site.until(lambda: len(site.asked) > 1, "/disclosure/funds")
+    assert site.asked[1:] == [("/disclosure/funds", True, 304)]
+    assert (third[0], third[2]) == (200, first[2])
+    assert site.cache_states()[-1] == "REVALIDATED"
+
+
+def test_a_change_shows_in_the_next_answer_after_the_second(site: Site, books: Ledger) -> None:
+    assert "海岱市慈善总会" in site.get("/disclosure/funds")[2]
+    rename(books, "新名字慈善总会")
+    seen = len(site.asked)
+    answer = site.until(lambda: len(site.asked) > seen, "/disclosure/funds")
+    assert site.asked[-1] == ("/disclosure/funds", True, 200)
+    assert "新名字慈善总会" in answer[2]
+    assert "海岱市慈善总会" not in answer[2]
+
+
+def test_each_language_has_a_page_of_its_own(site: Site) -> None:
+    chinese = site.get("/disclosure/funds", Accept_Language="zh-CN")[2]
+    english = site.get("/disclosure/funds", Accept_Language="en")[2]
+    chosen = site.get("/disclosure/funds", Accept_Language="zh-CN", Cookie="language=en")[2]
+    assert 'lang="zh' in chinese
+    assert 'lang="en"' in english
+    assert 'lang="en"' in chosen
+    assert site.cache_states() == ["MISS", "MISS", "MISS"]
+
+
+def test_a_reader_who_has_the_page_gets_nothing_again(site: Site) -> None:
+    mark = site.get("/disclosure/funds")[1]["etag"]
+    status, _, body = site.get("/disclosure/funds", If_None_Match=mark)
+    assert (status, body) == (304, "")
+
+
+def test_office_pages_are_never_kept(site: Site, app: Flask, books: Ledger) -> None:
+    """A signed-in page reaches the app each time, and nobody else is shown it."""
+    client = client_as(app, "accountant")
+    cookie = client.get_cookie(app.config["SESSION_COOKIE_NAME"])
+    assert cookie is not None
+    sent = {"Cookie": f"{cookie.key}={cookie.value}"}
+    bodies = [site.get("/office/", **sent)[2] for _ in range(2)]
+    assert all("会计" in body for body in bodies)
+    assert [path for path, _, _ in site.asked].count("/office/") == 2
+    assert site.get("/office/")[0] == 302
+    # Not even under an address that nginx does not know to be the office's.
+    for _ in range(2):
+        assert site.get("/sign-in")[0] == 200
+    assert [path for path, _, _ in site.asked].count("/sign-in") == 2
+    assert set(site.cache_states()) <= {"", "MISS"}
+
+
+def test_headers_of_the_app_pass_and_the_client_is_known(site: Site, app: Flask) -> None:
+    _, headers, _ = site.get("/disclosure/funds", X_Forwarded_For="203.0.113.9")
+    assert headers["strict-transport-security"].startswith("max-age=31536000")
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["cache-control"] == "public, no-cache"
+    assert "x-accel-expires" not in headers
+    assert re.fullmatch(r"[0-9a-f]{32}", headers["x-request-id"])
+    assert headers["server"] == "nginx"
+
+
+def test_files_with_their_hash_are_kept_for_good(site: Site) -> None:
+    page = site.get("/disclosure/funds")[2]
+    address = re.search(r'"(/static/css/base\.css\?v=\w+)"', page)
+    assert address
+    for _ in range(2):
+        assert "immutable" in site.get(address[1])[1]["cache-control"]
+    assert [path for path, _, _ in site.asked].count("/static/css/base.css") == 1
+
+
+def test_metrics_stay_on_the_machine_and_plain_requests_are_led_to_tls(site: Site) -> None:
+    assert site.get("/metrics")[0] == 404
+    assert site.asked == []
+    connection = http.client.HTTPConnection("127.0.0.1", site.proxy.plain_port, timeout=10)
+    connection.request("GET", "/disclosure/funds?month=2026-03", headers={"Host": HOST})
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("Location")) == (301, f"{TLS}/disclosure/funds?month=2026-03")
+    connection.close()
+
+
+def test_the_log_of_nginx_names_nobody(site: Site) -> None:
+    site.get("/verify/ABCDE12345?phone=13900001111&name=%E5%BC%A0")
+    log = site.log()
+    assert '"area":"/verify"' in log
+    for canary in ("ABCDE12345", "13900001111", "%E5%BC%A0", "127.0.0.1"):
+        assert canary not in log
