@@ -199,3 +199,92 @@ def test_the_log_of_nginx_names_nobody(site: Site) -> None:
     assert '"area":"/verify"' in log
     for canary in ("ABCDE12345", "13900001111", "%E5%BC%A0", "127.0.0.1"):
         assert canary not in log
+
+
+def shake_hands(site: Site, **limits: Any) -> tuple[str | None, str]:
+    """Open TLS as a client with these limits; return version and cipher agreed on.
+
+    Args:
+        limits: attributes of its context, and ``ciphers``.
+    """
+    client = ssl.create_default_context(cafile=str(site.proxy.folder / "fullchain.pem"))
+    client.set_ciphers(limits.pop("ciphers", "ALL:@SECLEVEL=0"))
+    for name, value in limits.items():
+        setattr(client, name, value)
+    with (
+        socket.create_connection(("127.0.0.1", site.proxy.port), timeout=10) as plain,
+        client.wrap_socket(plain, server_hostname=HOST) as secure,
+    ):
+        cipher = secure.cipher()
+        assert cipher is not None
+        return secure.version(), cipher[0]
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_both_versions_of_tls_that_are_sound_are_spoken(site: Site, version: str) -> None:
+    only = ssl.TLSVersion[version]
+    agreed = shake_hands(site, minimum_version=only, maximum_version=only)
+    assert agreed[0] == version.replace("_", ".")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
+def test_an_old_version_of_tls_is_refused(site: Site, version: str) -> None:
+    only = ssl.TLSVersion[version]
+    with pytest.raises(ssl.SSLError):
+        shake_hands(site, minimum_version=only, maximum_version=only)
+
+
+@pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "ECDHE+AES+SHA1", "DHE+AESGCM", "3DES", "aNULL"])
+def test_a_cipher_without_forward_secrecy_or_authentication_is_refused(site: Site, ciphers: str) -> None:
+    """No key exchange that a stolen key opens later, no mode without its own check, none without a name."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    except ssl.SSLError:
+        return  # the library of this machine does not even know it any more
+    with pytest.raises(ssl.SSLError):
+        shake_hands(site, ciphers=f"{ciphers}:@SECLEVEL=0", maximum_version=ssl.TLSVersion.TLSv1_2)
+
+
+def raw(site: Site, request: bytes) -> bytes:
+    """Send bytes as they are; return everything that comes back."""
+    with (
+        socket.create_connection(("127.0.0.1", site.proxy.port), timeout=10) as plain,
+        site.trust.wrap_socket(plain, server_hostname=HOST) as secure,
+    ):
+        secure.sendall(request)
+        answer = b""
+        while chunk := secure.recv(65_536):
+            answer += chunk
+        return answer
+
+
+_HIDDEN = b"GET /office/hidden HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n\r\n"
+_POST = b"POST /lookup HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n%b\r\nConnection: close\r\n\r\n%b"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 4",
+        b"Content-Length: 5\r\nContent-Length: 6",
+        b"Transfer-Encoding: xchunked",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        b"Content-Length: +5",
+        b"Content-Length: 0x5",
+        b"Transfer-Encoding : chunked",
+    ],
+)
+def test_a_request_that_can_be_read_in_two_ways_reaches_nobody(site: Site, headers: bytes) -> None:
+    """Length and chunks at once, two lengths, a coding half known: refused before the app is asked."""
+    answer = raw(site, _POST % (headers, b"0\r\n\r\n" + _HIDDEN))
+    assert re.match(rb"HTTP/1\.1 (400|501) ", answer), answer[:80]
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert site.asked == []
+
+
+def test_a_second_request_inside_a_body_stays_a_body(site: Site) -> None:
+    answer = raw(site, _POST % (b"Content-Length: %d" % len(_HIDDEN), _HIDDEN))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert [path for path, *_ in site.asked] == ["/lookup"]
