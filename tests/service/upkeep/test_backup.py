@@ -272,6 +272,7 @@ def test_other_keys_are_refused_before_anything_is_written(house: House) -> None
         other = replace(house, settings=changed)
         with pytest.raises(Refused) as refused:
             other.restore(made.path)
+        assert refused.value.codes == ["key_does_not_fit"]
         assert refused.value.problems[0].params == {"name": name}
 
 
