@@ -53,6 +53,7 @@ def submit(ledger: Ledger, draft: DraftVoucher) -> list[str]:
         (money(credit_fen=1000), "line_one_side"),
         (money(summary="长" * 201), "summary_too_long"),
         (replace(money(), summary=" "), "summary_missing"),
+        (replace(money(), month=Month(2026, 4)), "date_outside_month"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
