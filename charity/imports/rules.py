@@ -179,10 +179,13 @@ def possible_actions(verdict: str, is_credit: bool) -> tuple[str, ...]:
 def check_decision(row_no: int, state: str, verdict: str, is_credit: bool, action: str) -> list[Problem]:
     """Return why a person may not decide a row so.
 
+    A row that is booked or left out has come to its end: a decision about it is not taken
+    back either, or a page from before the booking would open it again.
+
     Args:
         action: a key of :data:`ACTIONS`; empty takes an earlier decision back.
     """
-    if state in ("booked", "skipped") and action != "":
+    if state in ("booked", "skipped"):
         return [Problem("row_ended", {"row": row_no}, "action")]
     if action and action not in possible_actions(verdict, is_credit):
         return [Problem("decision_not_possible", {"row": row_no}, "action")]

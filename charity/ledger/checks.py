@@ -35,6 +35,7 @@ from charity.ledger.sealed_models import (
     VoucherAttachment,
     VoucherLine,
 )
+from charity.ledger.year_checks import check_carried
 from charity.money import format_yuan
 from charity.periods import Month
 
@@ -357,6 +358,7 @@ CHECKS: Sequence[Check] = (
     check_days,
     check_guards,
     check_holds,
+    check_carried,
     *MASTER_CHECKS,
 )
 

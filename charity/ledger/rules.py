@@ -254,7 +254,21 @@ def check_draft(draft: DraftVoucher, books: Books) -> list[Problem]:
         problems.append(Problem("red_without_target"))
     for number, line in enumerate(draft.lines, start=1):
         problems += check_line(number, line, draft, books)
-    return problems + check_balance(draft.lines)
+    return problems + (_check_retag_place(draft, books) or check_balance(draft.lines))
+
+
+def _check_retag_place(draft: DraftVoucher, books: Books) -> list[Problem]:
+    """Return whether value moves between own funds while there is no place to re-tag cash on.
+
+    A draft that names one place, or has a main one to fall back on, was completed with its re-tags.
+    """
+    moved = [
+        problem.params["fund"] for problem in check_balance(draft.lines) if problem.code == "fund_unbalanced"
+    ]
+    is_own = all(code in books.funds and books.funds[code].kind != "agency" for code in moved)
+    if not moved or not is_own or draft.kind not in ("normal", "correction"):
+        return []
+    return [Problem("retag_place_missing")] if books.main_place(is_agency=False) is None else []
 
 
 def check_line(number: int, line: DraftLine, draft: DraftVoucher, books: Books) -> list[Problem]:

@@ -21,6 +21,7 @@ TRANSITIONS: Mapping[tuple[State, Act], State] = {
     ("waiting", "retry"): "waiting",
     ("waiting", "give_up"): "failed",
     ("waiting", "again"): "waiting",
+    ("failed", "deliver"): "sent",
     ("failed", "again"): "waiting",
 }
 

@@ -345,10 +345,14 @@ def _outgoing(session: Session, message: Message) -> Outgoing:
 
 
 def mark_sent(session: Session, mail: Outgoing, *, at: datetime) -> None:
-    """Write that the server took a mail, and drop its copies of files."""
+    """Write that the server took a mail, and drop its copies of files.
+
+    Also of one that was given up meanwhile: what the server took is delivered, and is not
+    sent once more without its files.
+    """
     session.execute(
         update(Message)
-        .where(Message.org_id == mail.org_id, Message.id == mail.message_id, Message.state == "waiting")
+        .where(Message.org_id == mail.org_id, Message.id == mail.message_id, Message.state != "sent")
         .values(state="sent", sent_at=at, error="")
     )
     session.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select, text
 
 from charity.errors import Refused
 from charity.ledger import closing, setup
@@ -15,6 +15,7 @@ from charity.ledger.sealed_models import Voucher
 from charity.periods import Month
 from tests.books import Ledger, open_books, read_journal
 from tests.service.ledger.test_laws import aid, gift
+from tests.service.ledger.test_tampering import drop_triggers
 
 
 @pytest.mark.parametrize("closing_mode", ["month", "year"])
@@ -67,6 +68,31 @@ def test_every_blocker_of_a_close_is_named(ledger: Ledger) -> None:
     ]
     with pytest.raises(Refused):
         ledger.act(closing.close_month, "chief", month=Month(2026, 2), on=date(2026, 2, 20))
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(
+    ("account", "codes"),
+    [("2601", ["close_agency", "close_unbalanced"]), ("410101", ["close_unbalanced"])],
+)
+def test_balances_that_do_not_tie_keep_every_month_open(
+    ledger: Ledger, owner_connection: Connection, account: str, codes: list[str]
+) -> None:
+    """No voucher can bring it about: the owner has raised a kept balance by 1.00."""
+    ledger.post("2026-01-04 代收\n  借 100291@B1 5.00 AGENCY\n  贷 2601 5.00 AGENCY")
+    ledger.post(gift("2026-01-05", "10", "GEN"))
+    drop_triggers(owner_connection, "ledger_balance")
+    owner_connection.execute(
+        text(
+            "UPDATE ledger_balance SET credit_fen = credit_fen + 100"
+            " WHERE account_id = (SELECT id FROM ledger_account WHERE code = :code)"
+        ),
+        {"code": account},
+    )
+    ledger.session.rollback()
+    with pytest.raises(Refused) as caught:
+        ledger.act(closing.close_month, "chief", month=Month(2026, 1), on=date(2026, 2, 2))
+    assert caught.value.codes == codes
 
 
 def test_a_closed_month_is_not_closed_again_and_takes_nothing(ledger: Ledger) -> None:

@@ -264,6 +264,18 @@ def test_books_that_begin_in_january_have_an_opening_alone(books: Ledger, settin
     assert [(m.month.number, m.is_open) for m in months(books.session, books.org_id)] == [(1, True)]
 
 
+@pytest.mark.sqlite_only
+def test_of_very_many_faults_the_first_are_told_and_the_others_counted(books: Ledger) -> None:
+    rows = story()
+    rows[BALANCES] = [balance("9999", "F1")] * (opening.MAX_SHOWN + 5)
+    values = {"data": workbook(rows), "name": "期初.xlsx", "today": TODAY}
+    plan, problems = opening.read_opening(books.session, org_id=books.org_id, **values)
+    assert plan is None
+    assert {problem.code for problem in problems[:-1]} == {"mapping_unknown"}
+    assert (len(problems), problems[-1].code) == (opening.MAX_SHOWN + 1, "opening_more")
+    assert problems[-1].params["count"] >= 5
+
+
 def test_approving_twice_takes_once(books: Ledger, settings: Settings) -> None:
     first = take(books, settings.data_dir, workbook(story()))
     again = books.act(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -17,6 +18,7 @@ from charity.retention import queries, service
 from charity.retention.models import LegalHold
 from charity.retention.rules import HoldSpan
 from tests.books import Ledger, open_books
+from tests.support.walking import answer
 
 AT = datetime(2026, 12, 31, 5, 0, tzinfo=UTC)
 GIFT = "2026-01-05 捐款\n  借 1002@B1 1.00 F1\n  贷 410102 1.00 F1"
@@ -119,3 +121,29 @@ def test_the_database_itself_keeps_a_hold(ledger: Ledger, statement) -> None:
     with pytest.raises(DBAPIError), unit_of_work(ledger.session) as work:
         work.execute(statement)
     assert ledger.session.scalars(select(LegalHold)).one().released_at is None
+
+
+#: State of a hold → answer to a release by who placed it, by somebody else, and without a reason.
+HOLDS = {
+    "placed": ("hold_releaser_is_placer", "released", "hold_reason_missing"),
+    "released": ("hold_released", "hold_released", "hold_released"),
+}
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("state", HOLDS)
+def test_every_release_of_a_hold_in_every_state(ledger: Ledger, state: str) -> None:
+    hold_id, own = place(ledger), ledger.session
+    if state == "released":
+        release(ledger, hold_id, keeper(ledger, 2))
+
+    def now() -> str:
+        hold = own.get_one(LegalHold, (ledger.org_id, hold_id))
+        return "placed" if hold.released_at is None else "released"
+
+    tries = ((keeper(ledger), "审计结束"), (keeper(ledger, 3), "审计结束"), (keeper(ledger, 3), " "))
+    found = tuple(
+        answer(own, partial(service.release_hold, own, actor=who, hold_id=hold_id, reason=why), now)
+        for who, why in tries
+    )
+    assert found == HOLDS[state]

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from charity.config import Settings
@@ -140,19 +140,42 @@ def _running(session: Session, minutes: int) -> None:
         )
 
 
+#: State of the backup before → the states after another was begun, or the refusal.
+BEFORE = {
+    "none": "done",
+    "running": "backup_running",
+    "running for hours": "done failed",
+    "done": "done done",
+    "failed": "done failed",
+}
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("state", BEFORE)
+def test_a_backup_begins_whatever_became_of_the_one_before_unless_it_runs(
+    house: House, session: Session, state: str
+) -> None:
+    """One that has run for hours was killed and is given up."""
+    if state != "none":
+        _running(session, 7 * 60 if state == "running for hours" else 5)
+    if state in ("done", "failed"):
+        with unit_of_work(session) as work:
+            work.execute(update(Backup).values(state=state, ended_at=AT))
+    try:
+        house.back_up()
+    except Refused as refused:
+        found = " ".join(refused.codes)
+    else:
+        session.rollback()
+        found = " ".join(sorted(session.scalars(select(Backup.state))))
+    assert found == BEFORE[state]
+
+
 def test_two_backups_do_not_run_at_once(house: House, session: Session) -> None:
     _running(session, 5)
     with pytest.raises(Refused) as refused:
         house.back_up()
     assert refused.value.codes == ["backup_running"]
-
-
-@pytest.mark.sqlite_only
-def test_a_backup_that_was_killed_hours_ago_is_given_up(house: House, session: Session) -> None:
-    _running(session, 7 * 60)
-    house.back_up()
-    session.rollback()
-    assert sorted(session.scalars(select(Backup.state))) == ["done", "failed"]
 
 
 @pytest.mark.sqlite_only
@@ -277,6 +300,7 @@ def test_other_keys_are_refused_before_anything_is_written(house: House) -> None
         other = replace(house, settings=changed)
         with pytest.raises(Refused) as refused:
             other.restore(made.path)
+        assert refused.value.codes == ["key_does_not_fit"]
         assert refused.value.problems[0].params == {"name": name}
 
 

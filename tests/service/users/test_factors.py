@@ -140,15 +140,15 @@ def test_the_last_factor_stays_where_one_is_asked_for(session: Session, lisi: Ac
     assert gone == ["factor_missing"]
 
 
-def key_of(session: Session, actor: Actor, name: str = "蓝色密钥") -> int:
+def key_of(session: Session, actor: Actor, name: str = "蓝色密钥", number: int = 0) -> int:
     """Put a passkey into the table as if a device had made it."""
 
     def work(own: Session) -> int:
         row = Passkey(
-            id=actor.user_id + 1,
+            id=actor.user_id + 1 + number,
             user_id=actor.user_id,
             credential_id="abc",
-            credential_sha256="0" * 64,
+            credential_sha256=f"{number:064}",
             public_key=b"x",
             sign_count=0,
             name=name,

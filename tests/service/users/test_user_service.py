@@ -207,6 +207,13 @@ def test_making_a_link_for_somebody_is_logged(office: Office) -> None:
     assert office.logged("lisi")[0] == "users.make_link"
 
 
+def test_who_changed_the_address_makes_no_link_at_once(office: Office) -> None:
+    office.add("lisi", email="li@example.org")
+    office.act(service.change_user, username="lisi", details=Details("李四", email="wang@example.org"))
+    link = {"username": "lisi", "is_mailed": True}
+    assert codes(lambda: office.act(service.record_link, **link)) == ["link_too_soon"]
+
+
 def test_the_language_is_one_of_those_there_are(office: Office) -> None:
     lisi = office.add("lisi")
     known = frozenset({"en", "zh_Hans"})

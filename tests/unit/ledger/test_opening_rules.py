@@ -186,6 +186,14 @@ def test_what_does_not_tie_is_told_with_sheet_row_and_amount(
     assert any(all(word in sentence for word in words) for sentence in found), found
 
 
+@pytest.mark.parametrize("quantity", ["三袋", "1.2345", "-3"])
+def test_a_quantity_that_is_none_is_told_why(quantity: str) -> None:
+    rows = story()
+    add(STOCK, GOODS | {"quantity": quantity})(rows)
+    (problem,) = (p for p in read(rows)[1] if p.code == "opening_cell_unreadable")
+    assert problem.params["why"] == Problem("opening_number", {"text": quantity}).sentence()
+
+
 #: The same for the story told month by month.
 WRONG_MONTHS: list[tuple[Callable[[Rows], None], str, list[str]]] = [
     (change(MONTHS, 0, debit="99000"), "opening_months_differ", [f"{BALANCES} 2", "-1,000.00"]),

@@ -25,6 +25,7 @@ ALLOWED = {
     ("waiting", "retry"): "waiting",
     ("waiting", "give_up"): "failed",
     ("waiting", "again"): "waiting",
+    ("failed", "deliver"): "sent",
     ("failed", "again"): "waiting",
 }
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from charity.donations.donor_queries import donor_rows
 from charity.donations.models import Pledge
 from charity.donations.service import DonorEntry
+from charity.errors import Problem
 from tests.giving import gift_form, key_of
 from tests.receipting import Desk
 from tests.support.pages import faults, page
@@ -117,7 +118,7 @@ def test_two_different_donors_are_not_proposed_again(desk: Desk, clerk: FlaskCli
     unknown = clerk.post(PAIRS, data=sent | {"first": "P-0", "reason": "同名"})
     assert unknown.status_code == 422 and "no such donor" in unknown.text
     odd = clerk.post(PAIRS, data=sent | {"act": "", "reason": "同名"})
-    assert odd.status_code == 422 and "Choose what" in odd.text
+    assert odd.status_code == 422 and Problem("pair_act_missing").sentence() in odd.text
     assert clerk.post(PAIRS, data=sent | {"reason": "同名不同人"}).status_code == 303
     assert "No two donors look alike" in clerk.get(PAIRS).text
 

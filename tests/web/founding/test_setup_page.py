@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from charity.config import SETTINGS_FILE, Settings, read_settings_file
+from charity.errors import Problem
 from charity.founding.code import setup_code
 from charity.founding.routes import CODE_TRIES
 from charity.places.models import Org, Unit
@@ -93,7 +94,7 @@ def test_the_code_is_printed_once_and_asked_for(
     assert caplog.text.count(setup_code(settings.data_dir)[0]) == 1
     response = send(client, sample(), "0000-0000-0000-0000")
     assert response.status_code == 422
-    assert "This is not the set-up code" in page(response).text
+    assert Problem("setup_code_refused").sentence() in page(response).text
     assert "海岱市慈善总会" in response.text, "what was typed stays"
     assert session.scalars(select(Org.id)).all() == []
     assert not (settings.data_dir / SETTINGS_FILE).exists()
@@ -143,7 +144,7 @@ def test_mail_is_tried_on_the_spot(client: FlaskClient, code: str, session: Sess
     assert to == ["ye.zhou@haidai.example"] and "Test mail" in message["Subject"]
     response = send(client, data, code, act="try_mail")
     assert response.status_code == 422
-    assert "did not take the test mail" in page(response).text
+    assert Problem("trial_mail_failed", {"said": ""}).sentence().strip() in page(response).text
     data["mail"]["url"] = ""
     assert "This must be filled in" in page(send(client, data, code, act="try_mail")).text
     assert session.scalars(select(Org.id)).all() == [], "a test founds nothing"
@@ -158,7 +159,8 @@ def test_the_gateway_is_tried_on_the_spot(client: FlaskClient, code: str) -> Non
         assert "took the test message to 0534 0000 001" in page(response).text
         own.answers = [(401, "who are you")]
         response = send(client, data, code, act="try_sms")
-        assert "401 who are you" in page(response).text
+        said = "GatewayRefused: 401 who are you"
+        assert Problem("trial_sms_failed", {"said": said}).sentence() in page(response).text
     assert own.asked[0][1]["Authorization"] == "Bearer secret"
     data["administrators"][0]["phone"] = ""
     assert send(client, data, code, act="try_sms").status_code == 422

@@ -12,7 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from charity.ledger import closing, drafting, setup
+from charity.errors import Problem
+from charity.ledger import closing, drafting, forms, setup
 from charity.ledger.models import Attachment, Draft
 from charity.ledger.rules import DraftLine, DraftVoucher
 from charity.periods import Month
@@ -125,7 +126,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"debit": "1.234,50"}, "can be read in two ways"),
     ({"debit": "9" * 14}, "too large"),
     ({"summary": "收" * 500}, "at most 200 characters; these are 500"),
-    ({"quantity": "12.5555"}, "not a quantity"),
+    ({"quantity": "12.5555"}, forms.PROBLEMS["quantity_unreadable"] % {"text": "12.5555"}),
 ]
 
 
@@ -430,7 +431,7 @@ def test_month_thirteen_is_offered_once_it_is_open_and_wants_its_day(
     ledger.act(setup.open_month, "chief", month=Month(2026, 13))
     assert "is_month13" in accountant.get("/office/drafts/new").get_data(as_text=True)
     wrong = send(accountant, entry(*gift(), is_month13="y"))
-    assert wrong.status_code == 422 and "dated 31 December" in page(wrong).text
+    assert wrong.status_code == 422 and Problem("month13_date").sentence() in page(wrong).text
     assert send(accountant, entry(*gift(), on="2026-12-31", is_month13="y")).status_code == 303
     assert drafts(ledger)[0].month == 202613
 

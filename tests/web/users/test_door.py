@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity.db import transact
+from charity.errors import Problem
 from charity.messages.models import Message
 from charity.oplog.models import OpLogEntry
 from charity.users import credentials, queries, service
@@ -134,7 +135,7 @@ def test_the_answer_does_not_tell_who_exists(app: Flask, session: Session, org_i
         text = re.sub(r'value="[^"]*"', "", response.get_data(as_text=True))
         answers.add((response.status_code, text))
     ((status, text),) = answers
-    assert status == 422 and "Login name or password is not right." in text
+    assert status == 422 and Problem("sign_in_wrong").sentence() in text
 
 
 def test_an_unknown_login_takes_a_hash_too(
@@ -176,7 +177,7 @@ def test_a_login_is_locked_by_its_name_first(app: Flask, lisi: str, session: Ses
     for _ in range(credentials.SIGN_IN_TRIES.name_here):
         assert sign_in(visitor, "lisi", "wrong password").status_code == 422
     locked = sign_in(visitor, "lisi", GOOD)
-    assert locked.status_code == 429 and "Too many tries" in locked.get_data(as_text=True)
+    assert locked.status_code == 429 and Problem("sign_in_locked").sentence() in locked.get_data(as_text=True)
     assert sign_in(visitor, "wangwu", GOOD).status_code == 303
 
 
@@ -392,11 +393,12 @@ def test_a_link_leads_to_our_own_host_whatever_the_request_says(
 
 
 def test_links_are_not_asked_for_without_end(visitor: FlaskClient, lisi: str, session: Session) -> None:
-    statuses = [
-        visitor.post("/password/forgot", data={"username": "lisi"}).status_code
+    answers = [
+        visitor.post("/password/forgot", data={"username": "lisi"})
         for _ in range(credentials.LINK_TRIES.name_here + 1)
     ]
-    assert statuses == [200] * credentials.LINK_TRIES.name_here + [429]
+    assert [answer.status_code for answer in answers] == [200] * credentials.LINK_TRIES.name_here + [429]
+    assert Problem("links_locked").sentence() in page(answers[-1]).text
     assert len(mails(session)) == credentials.LINK_TRIES.name_here
 
 
@@ -404,7 +406,7 @@ def test_links_are_not_asked_for_without_end(visitor: FlaskClient, lisi: str, se
     ("values", "sentence"),
     [
         ({"new": "short", "again": "short"}, "Take at least 10 characters"),
-        ({"new": NEW, "again": GOOD}, "The two new passwords differ."),
+        ({"new": NEW, "again": GOOD}, Problem("password_not_repeated").sentence()),
         ({"new": "xx lisi 2026 yy", "again": "xx lisi 2026 yy"}, "must not contain the login name"),
         ({"new": "", "again": ""}, "This field is required."),
     ],

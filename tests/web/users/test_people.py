@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity.db import unit_of_work
-from charity.errors import Refused
+from charity.errors import Problem, Refused
 from charity.messages.models import Message
 from charity.places.models import Org
 from charity.users import service
@@ -137,7 +137,7 @@ def test_a_login_its_own_organisation_closed_is_opened_by_no_other(
     county = as_role("administrator", org_code="COUNTY")
     county.set_cookie("language", "en")
     joined = county.post("/county/office/new-person", data={"username": "li.si", "has_login": "y"})
-    assert joined.status_code == 422 and "was closed by the organisation" in joined.get_data(as_text=True)
+    assert joined.status_code == 422 and Problem("login_closed").sentence() in page(joined).text
 
 
 def test_what_was_typed_stays_when_something_is_refused(admin: FlaskClient) -> None:

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from charity.db import Actor, transact
+from charity.errors import Problem
 from charity.users import policies
 from charity.users.door_rules import FACTOR_TRIES, Policy
 from tests.builders import NOON, make_actor, make_org, make_user
@@ -115,7 +116,9 @@ def test_codes_are_not_guessed(visitor: FlaskClient, lisi: Actor, session: Sessi
     sign_in(visitor, "lisi")
     statuses = [second(visitor, "000000").status_code for _ in range(FACTOR_TRIES.name)]
     assert statuses == [422] * FACTOR_TRIES.name
-    assert second(visitor, digits_at(secret, clock())).status_code == 429, "not even with the right one"
+    locked = second(visitor, digits_at(secret, clock()))
+    assert locked.status_code == 429, "not even with the right one"
+    assert Problem("factor_locked").sentence() in page(locked).text
 
 
 def test_a_right_code_of_yesterday_s_cookie_is_worth_nothing(
@@ -166,6 +169,17 @@ def enrol(visitor: FlaskClient, clock: Clock) -> list[str]:
     assert confirmed.status_code == 200 and len(codes) == 10
     assert confirmed.headers["Cache-Control"] == "no-store"
     return codes
+
+
+def test_without_an_encrypted_address_there_is_no_passkey(
+    app: Flask, visitor: FlaskClient, lisi: Actor
+) -> None:
+    app.extensions["charity.settings"] = replace(
+        app.extensions["charity.settings"], public_url="http://books.haidai.example"
+    )
+    sign_in(visitor, "lisi")
+    answer = visitor.post(f"{FACTOR}/passkey", data={"current": GOOD, "name": "办公室电脑"})
+    assert answer.status_code == 422 and Problem("passkey_impossible").sentence() in page(answer).text
 
 
 def test_a_change_of_factors_asks_for_the_password_and_is_told(

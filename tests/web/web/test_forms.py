@@ -54,11 +54,11 @@ def test_a_whole_form_gives_values(send) -> None:
         ("amount", "-5", "The amount must be at least 0.01 yuan."),
         ("amount", "0", "The amount must be at least 0.01 yuan."),
         ("day", "2026-02-30", "is not a date"),
-        ("month", "2026-14", "is not a month"),
-        ("line", "十一个字的一行文字太长了", "Write at most 10 characters; these are 12."),
-        ("note", "长" * 21, "Write at most 20 characters; these are 21."),
-        ("key", "short", "This form has lost its key."),
-        ("key", "", "This form has lost its key."),
+        ("month", "2026-14", Problem("month_unreadable", {"text": "2026-14"}).sentence()),
+        ("line", "十一个字的一行文字太长了", Problem("text_too_long", {"limit": 10, "count": 12}).sentence()),
+        ("note", "长" * 21, Problem("text_too_long", {"limit": 20, "count": 21}).sentence()),
+        ("key", "short", Problem("form_key_missing").sentence()),
+        ("key", "", Problem("form_key_missing").sentence()),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_sentence(send, field, typed, sentence) -> None:
