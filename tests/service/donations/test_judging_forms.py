@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -12,6 +13,8 @@ from charity.donations.models import Donation, Refund
 from charity.errors import Refused
 from charity.imports import service
 from charity.imports.models import ImportFile
+from charity.imports.reading import facts_of, judge_values
+from charity.imports.stored_rows import row_value
 from charity.ledger import setup
 from charity.sealed import keyed_hash
 from tests.gifts import Move, Office, Pay, bank_export, wechat_bill
@@ -67,6 +70,16 @@ def test_a_card_of_nobody_waits_for_its_place_and_is_not_booked_for_another(offi
     with pytest.raises(Refused) as refused:
         office.stage(card("5.00,5.00,转账,苏禾青 99990000,捐款", end="7777"), place="P1")
     assert refused.value.codes == ["import_place_other"]
+
+
+def test_a_row_of_another_account_is_judged_by_its_own_number(office: Office) -> None:
+    """Behind the refusal of the file: whatever put it at this place, the row itself says otherwise."""
+    file = office.stage(card("5.00,5.00,转账,苏禾青 99990000,捐款", end="7777"))
+    open_card(office)
+    rows = office.rows(file)
+    facts = replace(facts_of(office.session, file), place="P1")
+    (verdict,) = judge_values(office.session, office.org_id, office.on, facts, [row_value(rows[0].content)])
+    assert (verdict.verdict, verdict.reason) == ("error", "row_account_other")
 
 
 def test_a_payout_on_a_card_is_asked_about(office: Office) -> None:
