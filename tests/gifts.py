@@ -311,7 +311,7 @@ def assert_sound(office: Office) -> None:
 
     office.session.rollback()
     found = checks.run_checks(office.session, office.org_id, [*checks.CHECKS, *CHECKS])
-    assert found == []
+    assert found == [], found
 
 
 def open_office(session: Session, data_dir: Path, *, with_rules: bool = True) -> Office:

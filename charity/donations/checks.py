@@ -16,7 +16,7 @@ from charity.db import sum_of
 from charity.donations.clearing import CLEARING
 from charity.donations.models import Allocation, Donation, Donor, Refund, SlipBatch
 from charity.donations.rules import REFUND_STEP
-from charity.donations.standing import UNCLAIMED, is_entry
+from charity.donations.standing import UNCLAIMED, claim_fell, is_entry
 from charity.imports.models import ImportFile, ImportRow
 from charity.ledger.checks import LIMIT, Check, Finding
 from charity.ledger.models import Account, Draft, Earmark, Fund, MoneyPlace
@@ -254,7 +254,9 @@ def check_unclaimed(session: Session, org_id: int) -> list[Finding]:
         .group_by(line.source_id)
         .subquery()
     )
-    is_claimed = and_(Donation.claim_draft_id.is_not(None), func.coalesce(_is_standing(claim), false()))
+    # A claim taken back and made anew in one set is claimed; one taken back alone is not.
+    made = or_(_is_standing(claim), and_(claim.state == "posted", ~claim_fell()))
+    is_claimed = and_(Donation.claim_draft_id.is_not(None), func.coalesce(made, false()))
     waits = and_(or_(Donation.nature == "unidentified", Donation.claim_draft_id.is_not(None)), ~is_claimed)
     expected = case((waits, left.c.stands), else_=0)
     query = (

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.donations.drafts import load_calendar
 from charity.donations.matching import find_or_make_donors
-from charity.donations.models import Donation, Donor
+from charity.donations.models import Allocation, Donation, Donor
 from charity.donations.origins import papers_of_gift
 from charity.donations.recording import TOPIC, FixedPart, insert_parts, same_gift_key
 from charity.donations.refunds import load_donation
 from charity.donations.rules import CLAIM_STEP, Part, default_publication
 from charity.donations.service import DonorEntry, fix_parts, need
-from charity.donations.standing import posted_fen
+from charity.donations.standing import claim_fell, posted_fen
 from charity.errors import N_, refuse, register
 from charity.ledger.books import load_books
 from charity.ledger.drafting import DraftOrigin, make_draft
@@ -122,19 +123,32 @@ def _giver(session: Session, actor: Actor, donor: DonorEntry, donor_id: int | No
 
 
 def _claimable(session: Session, org_id: int, donation_id: int) -> Donation:
-    """Return unclaimed money whose receipt is posted.
+    """Return unclaimed money whose receipt is posted; that of a claim that fell waits anew.
 
     Raises:
         Refused: ``donation_unknown``, ``claim_not_waiting``, ``claim_not_posted``.
     """
     donation = load_donation(session, org_id, donation_id)
-    if donation.nature != "unidentified":
+    if donation.nature != "unidentified" and not _take_back(session, donation):
         raise refuse("claim_not_waiting", gift=donation.public_no)
     receipt = session.get(Draft, (org_id, donation.draft_id)) if donation.draft_id else None
     stands = posted_fen(session, org_id, [donation.id]).get(donation.id, (0, 0))[0]
     if receipt is None or receipt.state != "posted" or stands <= 0:
         raise refuse("claim_not_posted", gift=donation.public_no)
     return donation
+
+
+def _take_back(session: Session, donation: Donation) -> bool:
+    """Undo a claim whose voucher was discarded or taken back; say whether there was one."""
+    own = (Donation.org_id == donation.org_id, Donation.id == donation.id)
+    if session.scalar(select(Donation.id).where(*own, claim_fell())) is None:
+        return False
+    donation.nature, donation.claim_draft_id = "unidentified", None
+    session.flush()
+    session.execute(
+        delete(Allocation).where(Allocation.org_id == donation.org_id, Allocation.donation_id == donation.id)
+    )
+    return True
 
 
 def _draft(

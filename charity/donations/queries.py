@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from charity.donations.models import Allocation, Donation, Donor, Pledge, Refund
-from charity.donations.standing import Entry, Purse, entries_of, purses_of, stands
+from charity.donations.standing import Entry, Purse, claim_fell, entries_of, purses_of, stands
 from charity.errors import N_
 from charity.ids import key_of
 from charity.ledger.models import Draft, Earmark, Fund, MoneyPlace, Party
@@ -151,6 +151,7 @@ def _gifts(org_id: int) -> Select[*tuple[Any, ...]]:
             Voucher.word,
             Voucher.number,
             stands(),
+            claim_fell(),
         )
         .join(Donor, and_(Donor.org_id == Donation.org_id, Donor.id == Donation.donor_id))
         .join(Party, and_(Party.org_id == Donation.org_id, Party.id == Donation.donor_id))
@@ -162,10 +163,11 @@ def _gifts(org_id: int) -> Select[*tuple[Any, ...]]:
 
 def _in_state(state: str) -> ColumnElement[bool]:
     """Return the condition of a state; the states exclude one another."""
-    is_gift, is_clear = Donation.nature == "gift", Donation.is_allocated
+    is_unclaimed = or_(Donation.nature == "unidentified", claim_fell())
+    is_gift, is_clear = ~is_unclaimed, Donation.is_allocated
     has_no_draft = or_(Donation.draft_id.is_(None), Draft.state == "discarded")
     conditions: dict[str, ColumnElement[bool]] = {
-        "unidentified": Donation.nature == "unidentified",
+        "unidentified": is_unclaimed,
         "waiting": and_(is_gift, ~is_clear),
         "held": and_(is_gift, is_clear, has_no_draft, Donation.blocked_by != ""),
         "undrafted": and_(is_gift, is_clear, has_no_draft, Donation.blocked_by == ""),
@@ -176,12 +178,12 @@ def _in_state(state: str) -> ColumnElement[bool]:
     return conditions[state]
 
 
-def _state_of(donation: Donation, draft_state: str | None, stands_fen: int | None) -> str:
+def _state_of(donation: Donation, draft_state: str | None, stands_fen: int | None, fell: bool) -> str:
     """Return where a gift stands, as :func:`_in_state` finds it.
 
     A voucher reversed and made anew in one set leaves the gift in the books.
     """
-    if donation.nature == "unidentified":
+    if donation.nature == "unidentified" or fell:
         return "unidentified"
     if not donation.is_allocated:
         return "waiting"
@@ -267,8 +269,8 @@ def list_gifts(
 
 def _gift_row(row: Any, parts: Mapping[int, tuple[PartRow, ...]]) -> GiftRow:
     """Return a gift as a row of the list."""
-    donation, donor, donor_no, draft_state, month, word, number, stands_fen = row
-    state = _state_of(donation, draft_state, stands_fen)
+    donation, donor, donor_no, draft_state, month, word, number, stands_fen, fell = row
+    state = _state_of(donation, draft_state, stands_fen, bool(fell))
     return GiftRow(
         id=donation.id,
         public_no=donation.public_no,

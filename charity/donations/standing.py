@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from charity.db import sum_of
 from charity.donations.models import Allocation, Donation, Refund
@@ -93,6 +93,26 @@ def stands() -> ScalarSelect[Any]:
         .correlate(Donation)
         .scalar_subquery()
     )
+
+
+def claim_fell() -> ColumnElement[bool]:
+    """Return the condition that the claim of ``Donation`` came to nothing, to stand in a query of gifts.
+
+    Its voucher was discarded, or was posted and taken back: all of the money stands on 220901
+    as before. One that was made anew in the same set as its reversal has not fallen.
+    """
+    claim, line = aliased(Draft), VoucherLine
+    claimed = select(func.sum(line.credit_fen - line.debit_fen)).join(Account, Account.id == line.account_id)
+    in_funds = claimed.where(
+        line.org_id == claim.org_id, line.source_id == Donation.id, is_entry(), Account.code != UNCLAIMED
+    )
+    ended = select(claim.id).where(
+        claim.org_id == Donation.org_id,
+        claim.id == Donation.claim_draft_id,
+        claim.state.in_(("posted", "discarded")),
+        func.coalesce(in_funds.correlate(claim, Donation).scalar_subquery(), 0) == 0,
+    )
+    return and_(Donation.claim_draft_id.is_not(None), ended.correlate(Donation).exists())
 
 
 def given_fen() -> ColumnElement[int]:

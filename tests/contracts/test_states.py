@@ -39,6 +39,10 @@ BESIDE = {
     "ledger_incident": ("service/ledger/test_small_lives.py", {"short", "made good", "covered"}),
     "ledger_posting_rule": ("service/ledger/test_small_lives.py", {"written", "half approved", "in force"}),
     "ledger_owed_ticket": ("service/ledger/test_small_lives.py", {"owed", "issued"}),
+    "donations_donation": (
+        "service/donations/test_gift_life.py",
+        {"waiting", "drafted", "undrafted", "posted", "reversed", "unidentified", "claim drafted", "claimed"},
+    ),
     "donations_merge": ("service/donations/test_donor_lives.py", {"two", "merged", "parted"}),
     "retention_hold": ("service/retention/test_retention.py", {"placed", "released"}),
     "users_membership": ("service/users/test_door_lives.py", {"elsewhere", "here", "ended"}),

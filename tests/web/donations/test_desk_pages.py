@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,8 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.datastructures import MultiDict
 
+from charity.db import transact
 from charity.donations.models import Allocation, Donation, PurposeRule, SlipBatch
 from charity.donations.service import DonorEntry
+from charity.ledger import drafting
+from tests.gifts import TODAY
 from tests.giving import pile_form
 from tests.receipting import Desk
 from tests.support.pages import faults, page
@@ -205,6 +209,27 @@ def test_unclaimed_money_finds_its_giver_once(desk: Desk, accountant: FlaskClien
     shown = page(accountant.get(f"/office/gifts/{gift.public_no}"))
     assert "赵大海" in shown.text and "持回单来认" in shown.text
     assert "No money waits for its giver" in accountant.get("/office/gifts/unidentified").text
+
+
+def test_money_whose_claim_was_discarded_waits_for_its_giver_again(
+    desk: Desk, accountant: FlaskClient
+) -> None:
+    gift = unclaimed(desk)
+    url = f"/office/gifts/{gift.public_no}/claim"
+    sent = {"kind": "person", "name": "赵大海", "parts-0-fund": "F2", "reason": "持回单来认"}
+    assert accountant.post(url, data=sent).status_code == 303
+    draft = desk.office.drafts("draft")[0]
+    maker = desk.office.ledger.actor("maker")
+    maker = replace(maker, user_id=draft.maker_id)
+    transact(
+        lambda own: drafting.discard_draft(own, actor=maker, draft_id=draft.id, reason="认错人", on=TODAY),
+        session=desk.session,
+    )
+    waiting = page(accountant.get("/office/gifts/unidentified"))
+    assert waiting.table("Unclaimed money, oldest first")[1][0] == gift.public_no
+    assert accountant.get(url).status_code == 200
+    assert accountant.post(url, data=sent | {"name": "钱小河", "donor_no": ""}).status_code == 303
+    assert "钱小河" in page(accountant.get(f"/office/gifts/{gift.public_no}")).text
 
 
 def test_money_not_posted_yet_is_not_claimed(desk: Desk, accountant: FlaskClient) -> None:
