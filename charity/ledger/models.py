@@ -392,6 +392,10 @@ class Draft(Base):
     __tablename__ = "ledger_draft"
     __table_args__ = (
         UniqueConstraint("org_id", "idempotency_key"),
+        CheckConstraint(
+            "state IN ('draft','submitted','reviewed','signed','posted','discarded')", name="state"
+        ),
+        CheckConstraint("colour IN ('blue','red')", name="colour"),
         whole_numbers("total_fen"),
         Index("ix_ledger_draft_state", "org_id", "state", "voucher_on", "id"),
         Index("ix_ledger_draft_month", "org_id", "month", "state"),

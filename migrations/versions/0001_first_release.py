@@ -440,6 +440,8 @@ def upgrade() -> None:
     sa.Column('returned_reason', sa.String(length=400), nullable=False),
     sa.Column('voucher_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
+    sa.CheckConstraint("colour IN ('blue','red')", name=op.f('ck_ledger_draft_colour')),
+    sa.CheckConstraint("state IN ('draft','submitted','reviewed','signed','posted','discarded')", name=op.f('ck_ledger_draft_state')),
     sa.CheckConstraint("typeof(total_fen) IN ('integer', 'null')", name=op.f('ck_ledger_draft_whole_numbers')).ddl_if(dialect='sqlite'),
     sa.ForeignKeyConstraint(['org_id'], ['places_org.id'], name=op.f('fk_ledger_draft_org_id')),
     sa.PrimaryKeyConstraint('org_id', 'id', name=op.f('pk_ledger_draft')),
