@@ -21,7 +21,7 @@ from charity.donations.identifiers import plain
 from charity.donations.models import Donation, Refund
 from charity.donations.purpose_rules import PurposeBook
 from charity.donations.recording import load_purposes, same_gift_key
-from charity.donations.returning import find_gift, other_refund
+from charity.donations.returning import Movement, booked_elsewhere, find_gift, other_refund
 from charity.donations.rules import NAME_LIMIT, platform_of
 from charity.errors import N_, register
 from charity.imports.kinds import FileFacts, Judgement, PlaceChoice
@@ -45,6 +45,10 @@ PROBLEMS = register(
         "row_may_not_be_gift": N_("The words of this row (%(word)s) rather mean something else than a gift."),
         "row_alike": N_(
             "Gift %(gift)s of the same day, amount and name is recorded already. Is this another?"
+        ),
+        "row_alike_elsewhere": N_(
+            "A movement of the same day and amount was booked from %(file)s, another form of this account's "
+            "statement. Book it only if it is another."
         ),
         "row_own_transfer": N_("The other side is our own account %(place)s."),
         "row_money_out": N_("Money out; payments are matched in the bank reconciliation."),
@@ -208,6 +212,7 @@ class Judge:
         self._booked = self._booked_hashes(rows)
         self._events = self._known_events(rows)
         self._alike = self._alike_gifts(rows)
+        self._elsewhere = self._movements_elsewhere(rows)
         self._gifts = self._gifts_by_reference([row.refund_of for row in rows])
         self._in_file = file.references([row.reference for row in rows] + [row.refund_of for row in rows])
 
@@ -240,6 +245,15 @@ class Judge:
         )
         return {row[0]: (row[1], row[2]) for row in found}
 
+    def _movements_elsewhere(self, rows: Sequence[IncomingRow]) -> dict[Movement, str]:
+        """Return what other forms of this bank account's statement booked on the days of the rows."""
+        days = {day for row in rows if row.channel == "bank" and (day := row.booked_on or row.occurred_on)}
+        if self._file.form == "donor_list":
+            return {}
+        return booked_elsewhere(
+            self._session, self._org_id, place=self._file.place, form=self._file.form, days=days
+        )
+
     def _gifts_by_reference(self, references: Sequence[str]) -> dict[str, str]:
         """Return order number → number of the gift recorded with it."""
         wanted = {text[:80] for text in references if text}
@@ -257,7 +271,13 @@ class Judge:
 
     def judge(self, row: IncomingRow) -> Judgement:
         """Return the verdict on one row."""
-        return self._broken(row) or self._known(row) or self._doubtful(row) or self._by_kind(row)
+        return (
+            self._broken(row)
+            or self._known(row)
+            or self._doubtful(row)
+            or self._seen_elsewhere(row)
+            or self._by_kind(row)
+        )
 
     def _broken(self, row: IncomingRow) -> Judgement | None:
         """Return the verdict on a row that cannot be booked as it stands."""
@@ -303,6 +323,14 @@ class Judge:
             return Judgement("ask", "row_account_other", other)
         twice = next((problem for problem in row.problems if problem.code == "row_twice"), None)
         return Judgement("ask", twice.code, twice.params) if twice is not None else None
+
+    def _seen_elsewhere(self, row: IncomingRow) -> Judgement | None:
+        """Return the question whether another form of the statement brought this movement already."""
+        day = row.booked_on or row.occurred_on
+        if day is None or self._same_key(row) in self._alike:
+            return None
+        file = self._elsewhere.get((day, row.amount_fen, row.is_credit))
+        return Judgement("ask", "row_alike_elsewhere", {"file": file}) if file else None
 
     def _by_kind(self, row: IncomingRow) -> Judgement:
         """Return the verdict by what the row seems to be."""
@@ -415,8 +443,13 @@ class Judge:
 
 
 def gift_words(row: IncomingRow) -> str:
-    """Return the giver's own words about a gift: what names a purpose, each once."""
+    """Return the giver's own words about a gift: what names a purpose, each once.
+
+    Some banks know no field for them and put them where others say what kind of movement it is.
+    """
     parts = (row.fund_hint, row.purpose, row.remark)
+    if not any(part.strip() for part in parts) and _GIFT_WORDS.search(row.summary):
+        parts = (row.summary,)
     return clean_line(" ".join(dict.fromkeys(part.strip() for part in parts if part.strip())), 400)
 
 

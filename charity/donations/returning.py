@@ -1,11 +1,12 @@
-"""Finding what a row of a file gives back, when the file does not name it.
+"""Finding what a row of a file gives back, or is already, when the file does not name it.
 
-Imports ``db`` and lower, the ledger and this feature; reads only. One gift that fits is an
-answer; none, or several, is a question to a person.
+Imports ``db`` and lower, the ledger, imports and this feature; reads only. One gift that fits
+is an answer; none, or several, is a question to a person.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity.donations.models import Donation, Donor, Refund
+from charity.imports.models import ImportFile, ImportRow
 from charity.ledger.models import Draft, MoneyPlace
 from charity.names import fold_text
 
@@ -92,3 +94,42 @@ def other_refund(
         .limit(1)
     )
     return found is not None
+
+
+#: Day, fen and whether money came in: what two forms of one movement have in common.
+Movement = tuple[date, int, bool]
+
+
+def booked_elsewhere(
+    session: Session, org_id: int, *, place: str, form: str, days: Collection[date]
+) -> dict[Movement, str]:
+    """Return the movements of a bank account that files of another form booked on these days.
+
+    Two forms of one account's statement share neither clock nor balance nor always a
+    reference, so that no fingerprint of a row tells that it is the same movement.
+
+    Returns:
+        movement → name of the file that booked it.
+    """
+    if not place or not days:
+        return {}
+    files = dict(
+        session.execute(
+            select(ImportFile.id, ImportFile.name).where(
+                ImportFile.org_id == org_id,
+                ImportFile.place == place,
+                ImportFile.form != form,
+                ImportFile.first_on <= max(days),
+                ImportFile.last_on >= min(days),
+            )
+        ).all()
+    )
+    rows = session.execute(
+        select(ImportRow.file_id, ImportRow.on, ImportRow.amount_fen, ImportRow.is_credit).where(
+            ImportRow.org_id == org_id,
+            ImportRow.file_id.in_(files),
+            ImportRow.state == "booked",
+            ImportRow.on.in_(set(days)),
+        )
+    )
+    return {(row.on, row.amount_fen, row.is_credit): files[row.file_id] for row in rows if row.on}

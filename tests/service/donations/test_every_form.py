@@ -268,3 +268,15 @@ def test_a_sample_is_booked_to_the_fen_and_only_once(desk: Office, case: Case) -
 @pytest.mark.parametrize("name", ["statement_202611.xml", "alipay_person_20261118.csv"])
 def test_the_other_database_books_the_same(desk: Office, name: str) -> None:
     assert_booked_once(desk, next(case for case in CASES if case.name == name))
+
+
+@pytest.mark.sqlite_only
+def test_another_form_of_the_same_statement_books_nothing_unasked(desk: Office) -> None:
+    """MT940 is booked; the OFX of the same week has neither its clock nor its balances."""
+    take_through(desk, desk.stage(data_of(_PAID), _PAID, place="W1"))
+    take_through(desk, desk.stage(data_of("statement_202611.sta"), "statement_202611.sta", place="B1"))
+    name = "statement_202611_1.ofx"
+    rows = desk.rows(desk.stage(data_of(name), name, place="B1"))
+    assert {row.verdict for row in rows} <= {"ask", "other", "booked"}
+    told = {row.reason for row in rows if row.verdict == "ask"}
+    assert {"row_alike", "row_alike_elsewhere"} <= told
