@@ -348,6 +348,7 @@ def setup_command(
         if test_sms:
             steps.try_sms_of(plan, test_sms)
         if only_check:
+            steps.try_out(plan, units, at, reserved)
             click.echo("The plan is sound; nothing was changed.")
             return
         founded = steps.found(settings, plan, units, at, reserved)

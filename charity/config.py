@@ -367,7 +367,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         retired_field_keys=_retired_keys(values.get("CHARITY_RETIRED_FIELD_KEYS", ""), data_dir),
         sign_key=_key(values, "CHARITY_SIGN_KEY", data_dir, may_make),
         public_url=values.get("PUBLIC_URL", "http://127.0.0.1:5000").rstrip("/"),
-        trusted_proxies=int(values.get("TRUSTED_PROXIES", "0")),
+        trusted_proxies=_count(values, "TRUSTED_PROXIES", 0),
         environment=environment,
         smtp_url=values.get("SMTP_URL", ""),
         mail_from=values.get("MAIL_FROM", "charity@localhost"),
@@ -380,12 +380,35 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         zone=zone,
         second_factor=_one_of(values.get("CHARITY_SECOND_FACTOR", "offered"), "CHARITY_SECOND_FACTOR"),
         step_up_min=_minutes(values.get("CHARITY_STEP_UP_MINUTES", "0")),
-        fallback_font=Path(font) if (font := values.get("CHARITY_FALLBACK_FONT")) else None,
+        fallback_font=_font(values.get("CHARITY_FALLBACK_FONT")),
         **_upkeep(values, environment),
     )
     if environment == "production":
         _refuse_unsafe(settings, allows_http=values.get("CHARITY_ALLOW_HTTP") == "1")
     return settings
+
+
+def _count(values: dict[str, str], name: str, usual: int) -> int:
+    """Return a setting that counts something.
+
+    Raises:
+        UnsafeSettings: it is no whole number from 0 on.
+    """
+    text = values.get(name) or str(usual)
+    if not (text.isascii() and text.isdigit()):
+        raise UnsafeSettings(f"{name} must be a whole number from 0 on, not {text!r}.")
+    return int(text)
+
+
+def _font(path: str | None) -> Path | None:
+    """Return the file of the further font.
+
+    Raises:
+        UnsafeSettings: it is not there.
+    """
+    if path and not Path(path).is_file():
+        raise UnsafeSettings(f"CHARITY_FALLBACK_FONT names {path}, which is no file.")
+    return Path(path) if path else None
 
 
 def _upkeep(values: dict[str, str], environment: str) -> dict[str, Any]:
@@ -403,8 +426,8 @@ def _upkeep(values: dict[str, str], environment: str) -> dict[str, Any]:
     folder = values.get("CHARITY_BACKUP_DIR")
     return {
         "backup_dir": Path(folder).resolve() if folder else None,
-        "backup_hours": int(values.get("CHARITY_BACKUP_HOURS", "0")),
-        "backup_keep": int(values.get("CHARITY_BACKUP_KEEP", "14")),
+        "backup_hours": _count(values, "CHARITY_BACKUP_HOURS", 0),
+        "backup_keep": _count(values, "CHARITY_BACKUP_KEEP", 14),
         "metrics_token": token,
         "log_form": log_form,
     }

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from charity.config import Settings
-from charity.db import db
+from charity.db import db, transact
 from charity.errors import Refused, refuse
 from charity.founding import code, steps
 from charity.founding.forms import SetupForm
@@ -20,7 +20,7 @@ from charity.founding.service import is_founded
 from charity.founding.usual import FUNDS, PLACES
 from charity.web.access import public
 from charity.web.context import now, settings, today
-from charity.web.limits import charge, client_address
+from charity.web.limits import charge, client_address, give_back
 from charity.web.prefix import reserved_segments
 from charity.web.render import render
 
@@ -101,10 +101,13 @@ def setup() -> ResponseReturnValue:
         return _show(_fresh_form())
     charge(name="setup_code", subject=client_address(), limit=CODE_TRIES, window_s=CODE_WINDOW_S)
     form = SetupForm()
+    is_right = code.is_right(settings().data_dir, form.code.data or "")
+    if is_right:
+        _uncount()  # whoever has the code may mend the other fields as often as it takes
     if not form.validate_on_submit():
         return _show(form, 422)
     try:
-        if not code.is_right(settings().data_dir, form.code.data or ""):
+        if not is_right:
             raise refuse("setup_code_refused", "code")
         return _act(form, settings())
     except Refused as refused:
@@ -112,6 +115,12 @@ def setup() -> ResponseReturnValue:
             abort(410)
         form.add_problems(refused.problems)
         return _show(form, 422)
+
+
+def _uncount() -> None:
+    """Give the try back: only guesses at the code are limited."""
+    values = {"name": "setup_code", "subject": client_address(), "window_s": CODE_WINDOW_S, "at": now()}
+    transact(lambda own: give_back(own, **values))
 
 
 def _act(form: SetupForm, own: Settings) -> Response:

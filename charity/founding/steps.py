@@ -7,6 +7,7 @@ of the books is half done.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -78,6 +79,25 @@ def found(settings: Settings, plan: Plan, units: bytes, at: datetime, reserved: 
     write_settings_file(settings.data_dir, plan.settings())
     code.spend(settings.data_dir)
     return founded
+
+
+def try_out(plan: Plan, units: bytes, at: datetime, reserved: frozenset[str]) -> None:
+    """Found the federation and undo it: what the features refuse is refused, and nothing stays.
+
+    Raises:
+        Refused: as :func:`found` does.
+    """
+
+    def work(session: Session) -> None:
+        found_federation(session, plan=plan, units=units, at=at, reserved=reserved)
+        raise _Undone
+
+    with contextlib.suppress(_Undone):
+        transact(work)
+
+
+class _Undone(Exception):
+    """Ends a transaction that was only to be tried."""
 
 
 def links(settings: Settings, founded: Founded, at: datetime, address: str) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ SUBJECTS: Mapping[str, str] = {"donor": N_("donor"), "user": N_("member of staff
 #: Kinds of request → (label, article of 个人信息保护法).
 KINDS: Mapping[str, tuple[str, str]] = {
     "copy": (N_("copy of what is held"), "45"),
-    "correct": (N_("correction"), "46"),
+    "correct": (N_("correction of data"), "46"),
     "erase": (N_("deletion"), "47"),
 }
 STATES: Mapping[str, str] = {

@@ -82,7 +82,9 @@ class PathPart:
         position: 1, 2, 3 …; names its proof.
         purpose, purpose_en: narrower than the fund; empty for its charter.
         voucher, line_no, booked_on: where it was booked; these name its proof.
-        spent: what the fund has spent from the public period of that month on.
+        line_month: of that voucher.
+        spent: what the fund has spent from the public period of that month on; that may have
+            begun before the gift, and then says nothing of it.
         is_proven: whether a published checkpoint holds its line.
     """
 
@@ -96,6 +98,7 @@ class PathPart:
     voucher: str
     line_no: int
     booked_on: date
+    line_month: Month
     spent: SpentSince
     is_proven: bool
 
@@ -160,6 +163,7 @@ def look_up(session: Session, org_id: int, number: str, check_code: str) -> Path
 
 def _path(session: Session, org_id: int, position: int, part: GiftPart) -> PathPart:
     """Return one part with what its fund has spent since."""
+    month = Month.from_code(part.line.month)
     proof = inclusion_of(session, org_id, part.line.voucher_id, part.line.line_no)
     return PathPart(
         position=position,
@@ -172,7 +176,8 @@ def _path(session: Session, org_id: int, position: int, part: GiftPart) -> PathP
         voucher=part.line.voucher_number,
         line_no=part.line.line_no,
         booked_on=part.line.voucher_on,
-        spent=spent_since(session, org_id, part.line.fund_id, Month.from_code(part.line.month)),
+        line_month=month,
+        spent=spent_since(session, org_id, part.line.fund_id, month),
         is_proven=proof is not None,
     )
 

@@ -25,6 +25,7 @@ PROBLEMS = register(
     {
         "drill_unverified": N_("A drill counts only when everything was derived again: add --verify."),
         "drill_unreadable": N_("This file is not the report of a restore drill."),
+        "drill_recorded": N_("The drill with %(name)s is recorded already; one restore counts once."),
         "drill_in_future": N_("The report is dated %(at)s, which is still to come. Set the clock right."),
     }
 )
@@ -127,10 +128,17 @@ def record_drill(session: Session, *, actor: Actor, report: DrillReport) -> Dril
         report: what was found.
 
     Raises:
-        Refused: ``drill_in_future``.
+        Refused: ``drill_in_future``, ``drill_recorded``.
     """
     if report.drilled_at > actor.at:
         raise refuse("drill_in_future", at=f"{report.drilled_at:%Y-%m-%d %H:%M}")
+    known = select(Drill.id).where(
+        Drill.org_id == actor.org_id,
+        Drill.drilled_at == report.drilled_at,
+        Drill.backup_name == report.backup_name,
+    )
+    if session.scalar(known.limit(1)) is not None:
+        raise refuse("drill_recorded", name=report.backup_name)
     drill = Drill(
         org_id=actor.org_id,
         id=new_id(),

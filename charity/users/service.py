@@ -425,7 +425,7 @@ def record_link(session: Session, *, actor: Actor, username: str, is_mailed: boo
     _refuse_unless_home(actor, user)
     rests_until = credentials.email_rests_until(user.email_changed_at)
     if user.email_changed_by == actor.user_id and rests_until is not None and actor.at < rests_until:
-        raise refuse("link_too_soon", at=rests_until)
+        raise refuse("link_too_soon", at=f"{rests_until:%Y-%m-%d %H:%M} UTC")
     record(
         session,
         actor=actor,

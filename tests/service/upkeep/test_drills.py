@@ -65,6 +65,14 @@ def test_a_restore_that_was_not_verified_is_no_drill(house: House) -> None:
 
 
 @pytest.mark.sqlite_only
+def test_one_restore_is_one_drill(house: House, report: drills.DrillReport) -> None:
+    recorded(house, report)
+    with pytest.raises(Refused) as refused:
+        recorded(house, report)
+    assert refused.value.codes == ["drill_recorded"]
+
+
+@pytest.mark.sqlite_only
 def test_a_drill_of_tomorrow_is_refused(house: House, report: drills.DrillReport) -> None:
     with pytest.raises(Refused) as refused:
         recorded(house, replace(report, drilled_at=AT + timedelta(days=1)))

@@ -138,6 +138,16 @@ def test_an_embedded_database_in_a_synchronised_folder_is_refused(tmp_path: Path
     assert "synchronised" in refusal(folder)
 
 
+@pytest.mark.parametrize("text", ["x", "-3", "1.5", "１"])
+@pytest.mark.parametrize("name", ["TRUSTED_PROXIES", "CHARITY_BACKUP_HOURS", "CHARITY_BACKUP_KEEP"])
+def test_a_count_that_is_none_is_refused(folder: Path, name: str, text: str) -> None:
+    assert name in refusal(folder, **{name: text})
+
+
+def test_a_font_that_is_not_there_is_refused(folder: Path) -> None:
+    assert "CHARITY_FALLBACK_FONT" in refusal(folder, CHARITY_FALLBACK_FONT="/nowhere/font.ttf")
+
+
 def test_a_zone_that_is_none_is_refused(folder: Path) -> None:
     assert "CHARITY_ZONE" in refusal(folder, CHARITY_ZONE="Mars/Olympus")
 

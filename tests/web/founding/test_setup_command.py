@@ -46,6 +46,17 @@ def test_judging_changes_nothing(app: Flask, session: Session, settings: Setting
     assert read_settings_file(settings.data_dir) == {}
 
 
+def test_judging_finds_what_only_the_founding_would_refuse(app: Flask, tmp_path: Path) -> None:
+    """A wrong check digit, and a list of units that names one twice."""
+    text = SAMPLE.read_text(encoding="utf-8")
+    path = tmp_path / "plan.toml"
+    for wrong in (text.replace("51990000MJE000001N", "51990000MJE0000019"), text):
+        path.write_text(wrong, encoding="utf-8")
+        (tmp_path / "units.csv").write_text("代码,名称\n990001,甲县\n990001,乙县\n", encoding="utf-8")
+        code, said = run(app, "--from", str(path), "--check")
+        assert (code, "sound" in said) == (1, False)
+
+
 def test_a_wrong_file_is_told_place_by_place(app: Flask, tmp_path: Path) -> None:
     text = SAMPLE.read_text(encoding="utf-8").replace('kind = "restricted"', 'kind = "slush"')
     path = tmp_path / "plan.toml"

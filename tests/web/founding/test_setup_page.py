@@ -100,6 +100,14 @@ def test_the_code_is_printed_once_and_asked_for(
     assert not (settings.data_dir / SETTINGS_FILE).exists()
 
 
+def test_whoever_has_the_code_may_mend_the_rest_as_often_as_it_takes(
+    client: FlaskClient, settings: Settings
+) -> None:
+    client.get("/setup")
+    own = setup_code(settings.data_dir)[0]
+    assert {send(client, {}, own).status_code for _ in range(CODE_TRIES + 1)} == {422}
+
+
 def test_the_code_cannot_be_guessed_by_trying(client: FlaskClient) -> None:
     answers = [send(client, {}, "0000").status_code for _ in range(CODE_TRIES + 1)]
     assert answers[0] == 422

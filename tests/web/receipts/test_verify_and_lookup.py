@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,19 @@ def test_two_receipts_do_not_give_a_payment_by_subtraction(desk: Desk, visitor: 
         data = {"number": receipt.number, "check_code": receipt.check_code}
         found = page(visitor.post("/lookup", data=data)).text
         assert "Spent by this fund since 2026-03 ¥20.00" in found and "last on" not in found
+
+
+def test_what_was_spent_before_a_gift_is_not_told_as_spent_since(desk: Desk, visitor: FlaskClient) -> None:
+    """March and April are told together, so that one payment of April cannot be made out."""
+    desk.issue(desk.give(80_000))
+    spend(desk, 2)
+    desk.office.ledger.open_months("2026-04", "2026-04")
+    desk.at, desk.on = datetime(2026, 4, 2, 4, tzinfo=UTC), date(2026, 4, 2)
+    desk.office.at, desk.office.on = desk.at, desk.on
+    late = desk.issue(desk.give(60_000, received_on=date(2026, 4, 2)))
+    data = {"number": late.number, "check_code": late.check_code}
+    found = page(visitor.post("/lookup", data=data)).text
+    assert "not told apart" in found and "¥20.00" not in found
 
 
 def test_nothing_tells_an_unknown_number_from_a_wrong_code(desk: Desk, visitor: FlaskClient) -> None:

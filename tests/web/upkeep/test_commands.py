@@ -91,7 +91,7 @@ def test_backup_restore_drill_and_confirmation_from_the_command_line(
     assert "paper.pdf" in said
     assert "1 vouchers verified; 1 findings." in said
     code, said = run("drills", "record", folder / "drill.json", "--as", admin)
-    assert (code, "failed, recorded" in said) == (0, True)
+    assert (code, "is recorded already" in said) == (1, True)
     elsewhere = load_settings({"CHARITY_ENV": "test", "CHARITY_DATA": str(folder / "new")})
     assert keyfile.keys_of(elsewhere) == keyfile.keys_of(settings)
 
