@@ -357,7 +357,7 @@ class Model:
             return set()
         target = self.vouchers[draft.target]
         if target.is_reversed:
-            return {"already_reversed", "voucher_reversed", "correction_stale"} | OVERDRAWN
+            return {"voucher_reversed"}
         for key, fen in amounts_left(draft.lines).items():
             target.left[key] += fen
         if draft.reverses is not None:
