@@ -102,11 +102,11 @@ def breaking(engine: Engine) -> Iterator[Breaker]:
             raise breaker.error()
 
     event.listen(engine, "before_cursor_execute", before)
-    engine.dialect.do_commit = do_commit  # type: ignore[assignment,method-assign]
+    engine.dialect.do_commit = do_commit  # type: ignore[assignment, method-assign]
     try:
         yield breaker
     finally:
-        engine.dialect.do_commit = commit  # type: ignore[assignment,method-assign]
+        engine.dialect.do_commit = commit  # type: ignore[method-assign]
         event.remove(engine, "before_cursor_execute", before)
 
 

@@ -152,7 +152,14 @@ def import_flow(house: House) -> list[Act]:
         return office.session.scalars(select(ImportFile.id).where(ImportFile.org_id == office.org_id)).one()
 
     def post() -> Any:
-        return office.post_all()
+        ledger = office.ledger
+        if fresh := [draft.id for draft in office.drafts("draft")]:
+            house.act(drafting.submit_drafts, "maker", draft_ids=fresh)
+            house.act(drafting.review_drafts, "reviewer", draft_ids=fresh)
+        if unsigned := [draft.id for draft in office.drafts("reviewed") if draft.has_money]:
+            house.act(drafting.sign_drafts, "cashier", draft_ids=unsigned)
+        ready = [draft.id for draft in office.drafts("reviewed", "signed")]
+        house.act(posting.post_drafts, "chief", draft_ids=ready, on=ledger.on)
 
     return [
         Act("stage", lambda: office.stage(bill)),
