@@ -414,7 +414,10 @@ def release_hold(session: Session, *, actor: Actor, hold_id: int, reason: str) -
     if not reason.strip():
         raise refuse("reason_missing", "reason")
     key, fen = _held(session, actor.org_id, hold_id)
-    _event(session, actor, hold_id, 2, "released", reason=reason.strip()[:200])
+    try:
+        _event(session, actor, hold_id, 2, "released", reason=reason.strip()[:200])
+    except DBAPIError as error:
+        raise refused_by_database(error) from error
     record(
         session,
         actor=actor,
