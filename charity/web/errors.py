@@ -226,5 +226,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, on_http_error)
     app.register_error_handler(Unauthorized, on_unauthorized)
     app.register_error_handler(Refused, on_refused)
+    app.aborter.mapping[507] = DiskFull
     for kind in (DBAPIError, OSError):
         app.register_error_handler(kind, on_storage_error)
