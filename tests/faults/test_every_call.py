@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.slow]
 #: Every so many-th call fails, per database.
 STRIDE = {"sqlite": 1, "postgresql": 3}
 #: Fewer failures than these, and the flow has shrunk.
-FEWEST = {"sqlite": 50, "postgresql": 50}
+FEWEST = {"sqlite": 100, "postgresql": 30}
 
 
 def _fails(act: Act) -> bool:
@@ -50,7 +50,10 @@ def _break_each_call(act: Act, breaker: Breaker, outside: Connection, stride: in
         before = after
         if breaker.failed_commit:
             breaker.arm(at, is_late=True)
-            assert _fails(act), f"{act.name} takes another way the second time"
+            if not _fails(act):
+                # A file that was written before the commit failed spares it calls.
+                assert not breaker.has_failed, f"{act.name} hides a lost answer"
+                return failed
             failed += 1
             after = digest(outside, act.logs)
             # Whoever gets no answer begins anew; what was done is not done again.
