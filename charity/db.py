@@ -8,6 +8,7 @@ role: what only triggers may write, statements of the app may not.
 
 from __future__ import annotations
 
+import errno
 import random
 import re
 import sqlite3
@@ -32,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -296,6 +297,8 @@ def unit_of_work(session: Session | None = None) -> Iterator[Session]:
         raise
 
 
+#: The same act came twice at one moment; tried again, it finds what was done.
+_REPEATED = re.compile("(?:idempotency|event|request)_key")
 _RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
 
 
@@ -305,7 +308,17 @@ def is_transient(error: BaseException) -> bool:
         return False
     if isinstance(error, OperationalError) and "database is locked" in str(error.orig):
         return True
+    if isinstance(error, IntegrityError) and _REPEATED.search(str(error.orig)):
+        return True
     return getattr(error.orig, "sqlstate", None) in _RETRY_STATES
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Say whether an error means that a disk has no room left: the database's, or that of the files."""
+    if isinstance(error, DBAPIError):
+        is_full = "database or disk is full" in str(error.orig)
+        return is_full or getattr(error.orig, "sqlstate", None) == "53100"
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def transact(work: Callable[[Session], T], *, session: Session | None = None, tries: int = 5) -> T:

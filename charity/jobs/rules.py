@@ -29,6 +29,9 @@ TRANSITIONS: Mapping[tuple[State, Act], State] = {
     ("running", "release"): "queued",
 }
 
+#: No lease is given for longer; in seconds.
+LONGEST_LEASE_S = 600
+
 #: A job whose worker died this often is given up: it is probably what kills them.
 MAX_TRIES = 5
 

@@ -74,12 +74,13 @@ def check_targets(session: Session, org_id: int, drafts: Sequence[DraftVoucher])
     """Return the first correction that no longer fits what is left of its voucher.
 
     A draft may wait while another correction of the same voucher is posted. What is left
-    stays at zero or above on every line; a reversal leaves nothing.
+    stays at zero or above on every line; a reversal leaves nothing, not even to correct.
 
     Args:
         drafts: about to be posted, in the order of their numbers.
     """
     kept: dict[int, tuple[PostedRecord, dict[DraftLine, int]]] = {}
+    gone: set[int] = set()
     for draft in drafts:
         target_id = draft.reverses_id or draft.corrects_id
         if target_id is None:
@@ -88,14 +89,25 @@ def check_targets(session: Session, org_id: int, drafts: Sequence[DraftVoucher])
             original = read_voucher(session, org_id, target_id)
             parts = remainder(session, org_id, original)
             kept[target_id] = original, {_key(part.line): part.fen for part in parts}
+            gone |= {target_id} if _is_reversed(session, org_id, target_id) else set()
         original, left = kept[target_id]
+        values = {"number": original.number_text, "month": original.month}
+        if target_id in gone:
+            return [Problem("voucher_reversed", values)]
+        if draft.reverses_id is not None:
+            gone.add(target_id)
         for line in draft.lines:
             if not line.is_retag:
                 left[_key(line)] = left.get(_key(line), 0) + line.debit_fen + line.credit_fen
         if any(left.values()) if draft.reverses_id is not None else min(left.values()) < 0:
-            values = {"number": original.number_text, "month": original.month}
             return [Problem("correction_stale", values)]
     return []
+
+
+def _is_reversed(session: Session, org_id: int, voucher_id: int) -> bool:
+    """Say whether a voucher has been taken back in full."""
+    query = select(Voucher.id).where(Voucher.org_id == org_id, Voucher.reverses_id == voucher_id)
+    return session.scalar(query) is not None
 
 
 def _key(line: DraftLine) -> DraftLine:
@@ -143,10 +155,7 @@ def correctable_voucher(session: Session, actor: Actor, voucher_id: int, on: dat
     # Month 13 is dated 31 December: a correction that lands there bears its own year.
     if header["voucher_on"].year != on.year:
         raise refuse("correction_prior_year", number=original.number_text, year=header["voucher_on"].year)
-    reversed_by = session.scalar(
-        select(Voucher.id).where(Voucher.org_id == actor.org_id, Voucher.reverses_id == voucher_id)
-    )
-    if reversed_by is not None:
+    if _is_reversed(session, actor.org_id, voucher_id):
         raise refuse("voucher_reversed", number=original.number_text, month=original.month)
     return original
 

@@ -25,11 +25,17 @@ PROBLEMS = register(
             "There are fewer goods in store than this voucher takes out. Nothing was changed."
         ),
         "already_reversed": N_("This voucher has been reversed already; it is reversed once only."),
+        "corrected_meanwhile": N_(
+            "Somebody corrected this voucher a moment ago, and this correction no longer fits what is left. "
+            "Nothing was changed; discard the draft and prepare the correction anew."
+        ),
         "posted_meanwhile": N_("This was posted a moment ago; reload the page to see its number."),
     }
 )
 
 _CONSTRAINTS = (
+    (("ledger: correction_stale",), "corrected_meanwhile"),
+    (("pk_ledger_hold_event", "ledger_hold_event.step_no"), "hold_ended"),
     (("ck_ledger_fund_guard_available", "ck_ledger_fund_month_available"), "fund_overdrawn_meanwhile"),
     (("ck_ledger_stock_guard_value",), "stock_overdrawn_meanwhile"),
     (("ux_ledger_voucher_reverses", "ledger_voucher.reverses_id"), "already_reversed"),

@@ -288,6 +288,9 @@ def open_month(session: Session, *, actor: Actor, month: Month) -> Period:
     if known is not None:
         return known
     _hold_back_posters(session, actor.org_id)
+    known = session.get(Period, (actor.org_id, month.code), populate_existing=True)
+    if known is not None:
+        return known  # by somebody else, while this waited
     _check_order(session, actor.org_id, month)
     open_year(session, actor=_with_setup(actor), year=month.year)
     year = session.get_one(BookYear, (actor.org_id, month.year))

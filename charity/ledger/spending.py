@@ -20,7 +20,7 @@ from charity.db import Actor
 from charity.errors import N_, Named, Problem, refuse, refuse_if, register
 from charity.ids import new_id
 from charity.ledger.books import load_books
-from charity.ledger.models import Earmark, Fund
+from charity.ledger.models import Earmark, Fund, Period
 from charity.ledger.refusals import refused_by_database
 from charity.ledger.rules import DraftVoucher, FundInfo
 from charity.ledger.sealed_models import FundGuard, FundMonth, Hold, HoldEvent
@@ -174,12 +174,15 @@ def _load_purses(session: Session, org_id: int, keys: Iterable[Key]) -> dict[Key
         .where(Fund.org_id == org_id)
     ).all()
     wanted = set(keys)
+    opened = session.scalars(select(Period.month).where(Period.org_id == org_id)).all()
     purses: dict[Key, _Purse] = {}
     for row in rows:
         key = (row[1], row[5])
         if key in wanted:
             narrow = ("", "") if row[8] else (f"／{row[6]}", f" / {row[7] or row[6]}")
             purse = _Purse(Named(row[2] + narrow[0], (row[3] or row[2]) + narrow[1]))
+            # A month before the first money of a purse has no row yet, and nothing in it.
+            purse.months = dict.fromkeys(opened, 0)
             purses[key] = _fill(session, org_id, row[0], row[4], purse)
     return purses
 
@@ -195,7 +198,7 @@ def _fill(session: Session, org_id: int, fund_id: int, earmark_id: int, purse: _
             FundMonth.org_id == org_id, FundMonth.fund_id == fund_id, FundMonth.earmark_id == earmark_id
         )
     )
-    purse.months = dict(rows.all())
+    purse.months |= dict(rows.all())
     return purse
 
 
@@ -411,7 +414,10 @@ def release_hold(session: Session, *, actor: Actor, hold_id: int, reason: str) -
     if not reason.strip():
         raise refuse("reason_missing", "reason")
     key, fen = _held(session, actor.org_id, hold_id)
-    _event(session, actor, hold_id, 2, "released", reason=reason.strip()[:200])
+    try:
+        _event(session, actor, hold_id, 2, "released", reason=reason.strip()[:200])
+    except DBAPIError as error:
+        raise refused_by_database(error) from error
     record(
         session,
         actor=actor,

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from charity.ids import earlier
 from charity.ledger.checks import LIMIT, Finding
-from charity.proofs.chaining import LOOK_BACK_HOURS, each_link, unchained
+from charity.proofs.chaining import each_link, horizon, unchained
 from charity.proofs.checkpoints import find_log
 from charity.proofs.leaf_rules import CHAIN_START, HOUSE, chain, entry_bytes, instant_text, read_oplog_leaf
 from charity.proofs.models import LogLeaf, OplogLink
@@ -103,9 +102,9 @@ def _check_missed(session: Session, org_id: int, name: str) -> list[Finding]:
     )
     if last is None:
         return []
-    horizon = earlier(last, hours=LOOK_BACK_HOURS)
+    passed = horizon(last)
     return [
         Finding("operation log", f"{name}: {_entry_text(entry)}", "was never chained")
         for entry in unchained(session, org_id, is_full=True, limit=LIMIT)
-        if entry["id"] <= horizon
+        if entry["id"] <= passed
     ]

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from charity.ids import earlier
+from charity.ids import earlier, new_id
 from charity.oplog.models import OpLogEntry
 from charity.proofs.leaf_rules import CHAIN_START, chain, entry_bytes
 from charity.proofs.models import OplogLink
@@ -68,9 +68,21 @@ def unchained(
     if not is_full:
         last = session.scalar(select(func.max(_LINK.c.entry_id)).where(_LINK.c.org_id == org_id))
         if last is not None:
-            query = query.where(_ENTRY.c.id > earlier(last, hours=LOOK_BACK_HOURS))
+            query = query.where(_ENTRY.c.id > horizon(last))
     rows = session.execute(query.order_by(_ENTRY.c.id).limit(limit)).mappings()
     return [dict(row) for row in rows]
+
+
+def horizon(last: int) -> int:
+    """Return the id behind which entries are looked for: a day before the last one chained.
+
+    A clock that ran ahead and was set back makes ids that lie before the last one; then it is
+    a day before now.
+
+    Args:
+        last: the largest id chained so far.
+    """
+    return earlier(min(last, new_id()), hours=LOOK_BACK_HOURS)
 
 
 def chain_entries(session: Session, org_id: int, *, is_full: bool, limit: int | None) -> int:

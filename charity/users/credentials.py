@@ -156,12 +156,16 @@ def check_password(password: str, username: str) -> list[Problem]:
 def session_has_ended(signed_in_at: datetime, seen_at: datetime, at: datetime) -> bool:
     """Say whether a session has been idle too long or has lasted too long.
 
+    One that was begun or last used after now, by a clock that has been set back since, has ended:
+    nobody could say how long it lasts.
+
     Args:
         signed_in_at: when it began.
         seen_at: the last request that counted.
         at: the present instant.
     """
-    return at - seen_at > IDLE or at - signed_in_at > LONGEST_SESSION
+    is_ahead = max(seen_at, signed_in_at) - at > IDLE
+    return is_ahead or at - seen_at > IDLE or at - signed_in_at > LONGEST_SESSION
 
 
 def email_rests_until(changed_at: datetime | None) -> datetime | None:

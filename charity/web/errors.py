@@ -10,9 +10,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, TooManyRequests, Unauthorized
 from werkzeug.routing import BuildError
 
+from charity.db import is_disk_full
 from charity.errors import N_, Refused
 from charity.web.access import PERMISSIONS, PermissionMissing
 from charity.web.context import NotMember
@@ -78,6 +80,11 @@ TEXTS: dict[int, tuple[str, str, str]] = {
         N_("Not in service yet"),
         N_("The system is being set up or is not available at the moment."),
         N_("Try again in a few minutes."),
+    ),
+    507: (
+        N_("The disk of the server is full"),
+        N_("This last step was not done. What was saved before is safe."),
+        N_("Tell the administrator to make room on the disk; then go back and send it again."),
     ),
 }
 
@@ -196,8 +203,29 @@ def on_refused(refused: Refused) -> ResponseReturnValue:
     return render("errors/error.html", page, 422, layout=public_layout())
 
 
+def on_storage_error(error: Exception) -> ResponseReturnValue:
+    """Answer a full disk with what to do; any other error stays a crash.
+
+    Raises:
+        Exception: the error itself, when it is another one.
+    """
+    if not is_disk_full(error):
+        raise error
+    logging.getLogger(__name__).error("the disk is full: %s", type(error).__name__)
+    return on_http_error(DiskFull())
+
+
+class DiskFull(HTTPException):
+    """The server has no room to write."""
+
+    code = 507
+
+
 def install(app: Flask) -> None:
     """Register the handlers above; the one for HTTP errors also answers a crash."""
     app.register_error_handler(HTTPException, on_http_error)
     app.register_error_handler(Unauthorized, on_unauthorized)
     app.register_error_handler(Refused, on_refused)
+    app.aborter.mapping[507] = DiskFull
+    for kind in (DBAPIError, OSError):
+        app.register_error_handler(kind, on_storage_error)

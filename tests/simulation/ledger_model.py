@@ -7,23 +7,28 @@ changes the model only when there are none.
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 
 #: Fund and earmark.
 Purse = tuple[str, str]
 #: (debit in fen, credit in fen, account, purse).
 Line = tuple[int, int, str, Purse]
+#: A line without its amount: account, purse, whether it is a debit.
+Key = tuple[str, Purse, bool]
 #: (login id, role).
 Person = tuple[int, str]
 
 MAKER, REVIEWER, CASHIER, CHIEF = (11, "maker"), (12, "reviewer"), (13, "cashier"), (14, "chief")
 HEART: Purse = ("F2", "HEART")
-PURSES: tuple[Purse, ...] = (("F1", "F1"), ("F2", "F2"), HEART, ("F3", "F3"), ("GEN", "GEN"))
+GENERAL: Purse = ("GEN", "GEN")
+AGENCY: Purse = ("AGENCY", "AGENCY")
+PURSES: tuple[Purse, ...] = (("F1", "F1"), ("F2", "F2"), HEART, ("F3", "F3"), GENERAL, AGENCY)
 CASH, PAYABLE = "1002", "2209"
+#: Own money and agency money.
+MONEY = (CASH, "100291")
 
 #: (state, act) → (next state, roles that may, earlier signers who may not).
 STEPS = {
@@ -52,20 +57,59 @@ USUAL = {
 OVERDRAWN = {"fund_overdrawn", "fund_overdrawn_later", "fund_overdrawn_meanwhile"}
 
 
-def lines_of(template: str, purse: Purse, fen: int) -> tuple[Line, ...]:
-    """Return the two lines of a voucher; ``move`` takes the expense over to GEN."""
-    general = ("GEN", "GEN")
-    tail = "01" if purse[0] == "GEN" else "02"
+def lines_of(template: str, purse: Purse, fen: int, second: Purse = GENERAL) -> tuple[Line, ...]:
+    """Return the lines of a voucher.
+
+    Args:
+        template: gift, aid, owe (aid that is payable), pay (what is payable), move (the expense
+            over to GEN) or split (aid of two purses out of the cash of one). Agency money
+            comes and goes, and general money is not moved to itself.
+        purse, fen: whose, and how much.
+        second: the other purse of a split.
+    """
+    if purse == AGENCY:
+        pair = ("100291", "2601") if template in ("gift", "move") else ("2601", "100291")
+        return (fen, 0, pair[0], purse), (0, fen, pair[1], purse)
+    if template == "split" and second not in (purse, AGENCY):
+        whole = lines_of("aid", second, fen)[0], *lines_of("aid", purse, 2 * fen)
+        return whole[0], (fen, 0, *whole[1][2:]), whole[2]
+    if template == "split" or (template == "move" and purse == GENERAL):
+        template = "aid"
+    tail = "01" if purse == GENERAL else "02"
     income, expense = "4101" + tail, "5101" + tail
     pairs: dict[str, tuple[tuple[str, Purse], tuple[str, Purse]]] = {
         "gift": ((CASH, purse), (income, purse)),
         "aid": ((expense, purse), (CASH, purse)),
         "owe": ((expense, purse), (PAYABLE, purse)),
         "pay": ((PAYABLE, purse), (CASH, purse)),
-        "move": (("510101", general), (expense, purse)),
+        "move": (("510101", GENERAL), (expense, purse)),
     }
     (debit, debit_purse), (credit, credit_purse) = pairs[template]
     return (fen, 0, debit, debit_purse), (0, fen, credit, credit_purse)
+
+
+def deltas_of(lines: Iterable[Line]) -> dict[Purse, int]:
+    """Return what lines change of what can be spent, cash following its fund, in fen."""
+    deltas: Counter[Purse] = Counter()
+    for debit, credit, account, purse in lines:
+        if account in MONEY or (account == PAYABLE and purse != GENERAL):
+            deltas[purse] += debit - credit
+    for purse, fen in excess_of(lines).items():
+        deltas[purse] -= fen
+    return {purse: fen for purse, fen in deltas.items() if fen}
+
+
+def excess_of(lines: Iterable[Line]) -> dict[Purse, int]:
+    """Return by how much each purse is debited more than credited: re-tags take it back."""
+    excess: Counter[Purse] = Counter()
+    for debit, credit, _, purse in lines:
+        excess[purse] += debit - credit
+    return {purse: fen for purse, fen in excess.items() if fen}
+
+
+def amounts_left(lines: Iterable[Line]) -> dict[Key, int]:
+    """Return (account, purse, whether it is a debit) → fen."""
+    return {(account, purse, bool(debit)): debit + credit for debit, credit, account, purse in lines}
 
 
 @dataclass
@@ -83,6 +127,8 @@ class Draft:
     earlier: frozenset[int] = frozenset()
     reverses: int | None = None
     corrects: int | None = None
+    #: Drafts posted together bear the same.
+    set_no: int | None = None
 
     @property
     def month(self) -> int:
@@ -90,20 +136,34 @@ class Draft:
 
     @property
     def has_money(self) -> bool:
-        return any(line[2] == CASH for line in self.lines)
+        return any(line[2] in MONEY for line in self.lines)
 
     @property
     def is_correction(self) -> bool:
-        return self.reverses is not None or self.corrects is not None
+        return self.target is not None or self.set_no is not None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ("posted", "discarded")
+
+    @property
+    def target(self) -> int | None:
+        return self.reverses or self.corrects
+
+    @property
+    def order(self) -> tuple[int, date, bool]:
+        """Month, day, and in a set whether it takes what another one brings."""
+        takes = any(fen < 0 and purse != GENERAL for purse, fen in deltas_of(self.lines).items())
+        return self.month, self.on, self.set_no is not None and takes
 
 
 @dataclass
 class Voucher:
-    """A posted voucher; ``left`` is what is left of it after its differences, in fen."""
+    """A posted voucher; ``left`` is what is left of its lines after its differences, in fen."""
 
     draft: Draft
     number: int
-    left: int
+    left: dict[Key, int]
     is_reversed: bool = False
 
     @property
@@ -117,7 +177,10 @@ class Model:
 
     available: Counter[Purse] = field(default_factory=Counter)
     held: Counter[Purse] = field(default_factory=Counter)
-    balances: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: (account, purse, month, whether it is the debit side) → turnover in fen, re-tags left out.
+    turnover: Counter[tuple[str, Purse, int, bool]] = field(default_factory=Counter)
+    #: (purse, month) → what re-tags brought in cash, in fen.
+    retags: Counter[tuple[Purse, int]] = field(default_factory=Counter)
     #: What each purse gained in a month, in fen.
     moved: dict[int, Counter[Purse]] = field(default_factory=dict)
     is_open: dict[int, bool] = field(default_factory=dict)
@@ -128,6 +191,14 @@ class Model:
     #: Hold id → (purse, fen).
     holds: dict[int, tuple[Purse, int]] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
+
+    def clone(self) -> Model:
+        """Return a copy that can be tried on; drafts and vouchers in it may be changed too."""
+        made = Model(**{part.name: getattr(self, part.name).copy() for part in fields(self)})
+        made.moved = {month: gained.copy() for month, gained in self.moved.items()}
+        made.drafts = {key: replace(draft) for key, draft in self.drafts.items()}
+        made.vouchers = {key: replace(v, left=v.left.copy()) for key, v in self.vouchers.items()}
+        return made
 
     # -- months
 
@@ -158,22 +229,24 @@ class Model:
 
     # -- drafts
 
-    def step(self, draft_id: int, act: str, who: Person) -> set[str]:
-        """Take a step other than posting."""
-        draft = self.drafts[draft_id]
-        if codes := self._step_codes(draft, act, who):
+    def step(self, draft_ids: Sequence[int], act: str, who: Person) -> set[str]:
+        """Take drafts one step on together, other than posting."""
+        drafts = [self.drafts[draft_id] for draft_id in draft_ids]
+        codes = {code for draft in drafts for code in self._step_codes(draft, act, who)}
+        if act == "submit":
+            codes |= {code for draft in drafts for code in self._submit_codes(draft)}
+        if act in ("review", "sign") and not codes:
+            codes = {code for draft in drafts for code in self._money_codes(draft)}
+        if codes:
             return codes
-        if act == "submit" and (codes := self._submit_codes(draft)):
-            return codes
-        if act in ("review", "sign") and (codes := self._money_codes(draft)):
-            return codes
-        draft.state = STEPS[draft.state, act][0]
-        if act == "review":
-            draft.reviewer = who[0]
-        if act == "sign":
-            draft.cashier = who[0]
-        if act == "return":
-            draft.reviewer = draft.cashier = None
+        for draft in drafts:
+            draft.state = STEPS[draft.state, act][0]
+            if act == "review":
+                draft.reviewer = who[0]
+            if act == "sign":
+                draft.cashier = who[0]
+            if act == "return":
+                draft.reviewer = draft.cashier = None
         return set()
 
     def _step_codes(self, draft: Draft, act: str, who: Person) -> set[str]:
@@ -204,19 +277,17 @@ class Model:
         return codes
 
     def _money_codes(self, draft: Draft) -> set[str]:
-        """Return whether a draft takes what is not there now, whatever else waits."""
-        trial = copy.deepcopy(self)
-        if draft.hold is not None and draft.hold in trial.ended:
-            return {"hold_ended"} if any(fen < 0 for fen in trial._book(draft.lines).values()) else set()
-        if draft.hold is not None:
-            purse, fen = trial.holds[draft.hold]
-            trial.available[purse] += fen
+        """Return whether a draft, or its whole set, takes what is not there now."""
+        group = [draft]
+        if draft.set_no is not None:
+            group = [d for d in self.drafts.values() if d.set_no == draft.set_no and not d.has_ended]
+        trial = self.clone()
         codes: set[str] = set()
-        for purse, delta in trial._book(draft.lines).items():
-            trial.available[purse] += delta
-            trial.moved.setdefault(draft.month, Counter())[purse] += delta
-            if delta < 0 and trial._is_short(purse, draft.month):
-                codes |= OVERDRAWN
+        for member in sorted(group, key=lambda d: d.order):
+            deltas = deltas_of(member.lines)
+            if member.hold is not None and (wrong := trial._settle(member.hold, deltas)):
+                return wrong
+            codes |= trial._move(deltas, member.month)
         return codes
 
     # -- posting
@@ -224,12 +295,15 @@ class Model:
     def post(self, draft_ids: Sequence[int], who: Person) -> tuple[set[str], dict[int, int]]:
         """Return the codes of a refusal, or none and draft → number of what was posted now."""
         fresh = [i for i in dict.fromkeys(draft_ids) if self.drafts[i].state != "posted"]
+        sets = {self.drafts[i].set_no for i in fresh} - {None}
+        if any(d.set_no in sets and not d.has_ended and i not in fresh for i, d in self.drafts.items()):
+            return {"set_incomplete"}, {}
         codes = {code for i in fresh for code in self._step_codes(self.drafts[i], "post", who)}
         if codes:
             return codes, {}
-        trial = copy.deepcopy(self)
+        trial = self.clone()
         numbers: dict[int, int] = {}
-        for draft_id in sorted(fresh, key=lambda i: (trial.drafts[i].month, trial.drafts[i].on)):
+        for draft_id in sorted(fresh, key=lambda i: trial.drafts[i].order):
             codes |= trial._post_one(draft_id, numbers)
         if not codes:
             self.__dict__.update(trial.__dict__)
@@ -240,19 +314,28 @@ class Model:
         codes = self._target_codes(draft)
         if draft.on < self.last_on.get(draft.month, draft.on):
             codes.add("date_before_last")
-        deltas = self._book(draft.lines)
+        deltas = deltas_of(draft.lines)
         if draft.hold is not None:
             codes |= self._settle(draft.hold, deltas)
-        for purse, delta in deltas.items():
-            self.available[purse] += delta
-            self.moved[draft.month][purse] += delta
-            if delta < 0 and self._is_short(purse, draft.month):
-                codes |= OVERDRAWN
+        codes |= self._move(deltas, draft.month)
+        for debit, credit, account, purse in draft.lines:
+            self.turnover[account, purse, draft.month, debit != 0] += debit + credit
+        for purse, fen in excess_of(draft.lines).items():
+            self.retags[purse, draft.month] -= fen
         draft.state = "posted"
         self.last_on[draft.month] = draft.on
         numbers[draft_id] = 1 + sum(1 for v in self.vouchers.values() if v.draft.month == draft.month)
-        amount = draft.lines[0][0] + draft.lines[0][1]
-        self.vouchers[-draft_id] = Voucher(draft, numbers[draft_id], amount)
+        self.vouchers[-draft_id] = Voucher(draft, numbers[draft_id], amounts_left(draft.lines))
+        return codes
+
+    def _move(self, deltas: Mapping[Purse, int], month: int) -> set[str]:
+        """Apply what a voucher changes; return whether a purse it takes from is short then."""
+        codes: set[str] = set()
+        for purse, delta in deltas.items():
+            self.available[purse] += delta
+            self.moved.setdefault(month, Counter())[purse] += delta
+            if delta < 0 and self._is_short(purse, month):
+                codes |= OVERDRAWN
         return codes
 
     def _settle(self, hold: int, deltas: Mapping[Purse, int]) -> set[str]:
@@ -270,18 +353,18 @@ class Model:
 
     def _target_codes(self, draft: Draft) -> set[str]:
         """Return why a correction no longer fits what it corrects, and note what it takes."""
-        if not draft.is_correction:
+        if draft.target is None:
             return set()
-        target = self.vouchers[draft.reverses or draft.corrects or 0]
-        amount = draft.lines[0][0] + draft.lines[0][1]
+        target = self.vouchers[draft.target]
         if target.is_reversed:
-            return {"already_reversed", "voucher_reversed", "correction_stale"} | OVERDRAWN
-        target.left += amount
+            return {"voucher_reversed"}
+        for key, fen in amounts_left(draft.lines).items():
+            target.left[key] += fen
         if draft.reverses is not None:
             target.is_reversed = True
-        if target.left < 0 or (draft.reverses is not None and target.left != 0):
-            return {"correction_stale"}
-        return set()
+        left = target.left.values()
+        is_stale = any(left) if draft.reverses is not None else min(left) < 0
+        return {"correction_stale"} if is_stale else set()
 
     def _is_short(self, purse: Purse, month: int) -> bool:
         if self.available[purse] < 0:
@@ -292,21 +375,6 @@ class Model:
             if code >= month and total < 0:
                 return True
         return False
-
-    def _book(self, lines: Sequence[Line]) -> Counter[Purse]:
-        """Add lines to the balances, cash following its fund; return what can be spent more."""
-        deltas: Counter[Purse] = Counter()
-        excess: Counter[Purse] = Counter()
-        for debit, credit, account, purse in lines:
-            net = debit - credit
-            self.balances[account, purse[0]] += net
-            excess[purse] += net
-            if account == CASH or (account == PAYABLE and purse[0] != "GEN"):
-                deltas[purse] += net
-        for purse, fen in excess.items():
-            self.balances[CASH, purse[0]] -= fen
-            deltas[purse] -= fen
-        return deltas
 
     def name_voucher(self, draft_id: int, voucher_id: int) -> None:
         """Put the id the ledger gave a voucher in the place of the one the model made up."""
@@ -327,22 +395,26 @@ class Model:
 
     def reversal(self, voucher_id: int, on: date, maker: int) -> Draft:
         """Return the red draft of what is left of a voucher."""
-        target = self.vouchers[voucher_id]
-        lines = scaled(target.draft.lines, -target.left) if target.left else ()
-        return Draft(lines, on, maker, reverses=voucher_id)
+        left = {key: -fen for key, fen in self.vouchers[voucher_id].left.items() if fen}
+        return Draft(with_amounts(left), on, maker, reverses=voucher_id)
 
-    def difference(self, voucher_id: int, right_fen: int, on: date, maker: int) -> tuple[set[str], Draft]:
-        """Return the draft that brings a voucher to the right amount, or why there is none."""
-        target = self.vouchers[voucher_id]
-        change = right_fen - target.left
+    def difference(self, voucher_id: int, change: int, on: date, maker: int) -> tuple[set[str], Draft]:
+        """Return the draft that changes the first and the last line by an amount, or why there is none."""
+        left = list(self.vouchers[voucher_id].left.items())
         codes = self.correction_codes(voucher_id, on)
         # The ledger may name the amount or the month first when both are wrong.
         if codes <= {"correction_period"}:
-            if right_fen < 0:
+            if min(left[0][1], left[-1][1]) + change < 0:
                 codes = codes | {"correction_below_zero"}
             elif change == 0:
                 codes = codes | {"correction_empty"}
-        return codes, Draft(scaled(target.draft.lines, change), on, maker, corrects=voucher_id)
+        lines = with_amounts({left[0][0]: change, left[-1][0]: change})
+        return codes, Draft(lines, on, maker, corrects=voucher_id)
+
+    def overspends(self, draft: Draft) -> dict[Purse, int]:
+        """Return what a draft would overdraw restricted purses by now, in fen."""
+        after = {purse: self.available[purse] + fen for purse, fen in deltas_of(draft.lines).items()}
+        return {p: -fen for p, fen in after.items() if fen < 0 and p not in (GENERAL, AGENCY)}
 
     # -- holds
 
@@ -369,9 +441,12 @@ class Model:
         return set()
 
 
-def scaled(lines: Sequence[Line], fen: int) -> tuple[Line, ...]:
-    """Return the same lines on the same sides with another amount."""
-    return tuple((fen if d else 0, fen if c else 0, account, purse) for d, c, account, purse in lines)
+def with_amounts(left: Mapping[Key, int]) -> tuple[Line, ...]:
+    """Return the lines that have these amounts, each on its own side."""
+    return tuple(
+        (fen if is_debit else 0, 0 if is_debit else fen, account, purse)
+        for (account, purse, is_debit), fen in left.items()
+    )
 
 
 def edited(draft: Draft, lines: tuple[Line, ...], maker: int) -> Draft:
