@@ -11,19 +11,20 @@ class Pace:
     """The size of the next chunk: what took the time aimed at, as fast as the last one went.
 
     Attributes:
-        size: steps of the next chunk, 1…most.
+        size: steps of the next chunk, least…most.
     """
 
-    def __init__(self, *, most: int, aim_ms: int, first: int = 20) -> None:
-        """Begin carefully.
+    def __init__(self, *, most: int, least: int, aim_ms: int) -> None:
+        """Begin with the least.
 
         Args:
             most: steps of a chunk at the most.
+            least: steps that are worth a transaction of their own: it costs what it costs, and
+                ever smaller chunks would only add to that.
             aim_ms: milliseconds a chunk is to take.
-            first: steps of the first chunk, while nothing is known.
         """
-        self._most, self._aim_ns = most, aim_ms * 1_000_000
-        self.size = min(first, most)
+        self._most, self._least, self._aim_ns = most, least, aim_ms * 1_000_000
+        self.size = least
 
     def learn(self, steps: int, took_ns: int) -> None:
         """Take in how long a chunk took; the next is at most twice as large.
@@ -33,7 +34,7 @@ class Pace:
             took_ns: nanoseconds.
         """
         fitting = steps * self._aim_ns // max(1, took_ns)
-        self.size = max(1, min(self._most, 2 * max(steps, self.size), fitting))
+        self.size = max(self._least, min(self._most, 2 * max(steps, self.size), fitting))
 
     @contextmanager
     def timed(self, steps: int) -> Iterator[None]:

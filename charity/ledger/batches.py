@@ -51,7 +51,8 @@ KIND = "ledger.post"
 AT_ONCE = 50
 #: Vouchers of one release.
 RELEASE_LIMIT = 5000
-#: Milliseconds of work in one transaction of the poster, so that a person at the desk hardly waits.
+#: Milliseconds of work in one transaction of the poster, once it takes more than ``AT_ONCE``: a person
+#: at the desk hardly waits.
 CHUNK_MS = 50
 #: Vouchers whose reasons are kept with the job; further ones are counted.
 KEPT = 200
@@ -300,7 +301,7 @@ def _run(context: Any) -> Mapping[str, Any]:
     total = sum(map(len, units))
     progress = Progress(**context.checkpoint)
     done = sum(map(len, units[: progress.at]))
-    pace = Pace(most=BATCH_LIMIT, aim_ms=CHUNK_MS)
+    pace = Pace(most=BATCH_LIMIT, least=AT_ONCE, aim_ms=CHUNK_MS)
     for count, drafts in _chunks(units, progress.at, pace):
 
         def work(session: Session, drafts: Sequence[tuple[int, int]] = drafts) -> Chunk:

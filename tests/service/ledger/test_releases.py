@@ -40,21 +40,21 @@ def codes(caught: pytest.ExceptionInfo[Refused]) -> list[str]:
 
 
 def test_the_poster_posts_what_a_person_released_in_that_persons_name(desk: Desk) -> None:
-    """Forty-five vouchers of three days, marked in any order, numbered by date, posted in chunks."""
-    late, early, middle = desk.gifts(15, 9), desk.gifts(15, 3), desk.gifts(15, 5)
+    """Sixty vouchers of three days, marked in any order, numbered by date, posted in chunks."""
+    late, early, middle = desk.gifts(20, 9), desk.gifts(20, 3), desk.gifts(20, 5)
     job_id = desk.release([*late, *early, *middle])
-    assert (desk.job(job_id).state, desk.job(job_id).total) == ("queued", 45)
-    assert [batch.total for batch in open_batches(desk.session, desk.ledger.org_id)] == [45]
+    assert (desk.job(job_id).state, desk.job(job_id).total) == ("queued", 60)
+    assert [batch.total for batch in open_batches(desk.session, desk.ledger.org_id)] == [60]
     assert desk.worker().run_one()
-    assert desk.outcome(job_id) == ("done", 45, {})
-    assert desk.job(job_id).done == 45 and desk.job(job_id).tries == 1
+    assert desk.outcome(job_id) == ("done", 60, {})
+    assert desk.job(job_id).done == 60 and desk.job(job_id).tries == 1
     rows = desk.session.scalars(select(Voucher).where(Voucher.org_id == desk.ledger.org_id))
     assert {row.poster_id for row in rows} == {desk.ledger.ids["chief"]}
     assert set(desk.states([*late, *early, *middle])) == {"posted"}
     assert desk.is_sound()
     view = batch_view(desk.session, desk.login("chief"), job_id, load_names(desk.session, desk.ledger.org_id))
     assert view is not None
-    assert [(n.word, n.first_no, n.last_no, n.count) for n in view.numbers] == [("记", 1, 45, 45)]
+    assert [(n.word, n.first_no, n.last_no, n.count) for n in view.numbers] == [("记", 1, 60, 60)]
     assert open_batches(desk.session, desk.ledger.org_id) == ()
 
 
@@ -173,13 +173,13 @@ def test_what_was_changed_after_the_release_waits(desk: Desk) -> None:
 def test_one_refusal_stops_nobody_else(desk: Desk) -> None:
     """No money left for one, one sent back; the others are posted, and the reason stands in words."""
     bad = desk.payment("99.00")
-    ids = desk.gifts(45)
+    ids = desk.gifts(60)
     back = ids[30]
     job_id = desk.release([*ids, bad])
     desk.ledger.act(drafting.return_draft, "reviewer", draft_id=back, reason="缺附件")
     desk.worker().run_one()
-    assert desk.outcome(job_id) == ("done", 44, {bad: "fund_overdrawn", back: "draft_wrong_state"})
-    assert desk.job(job_id).result["params"] == {"posted": 44, "total": 46, "parked": 2}
+    assert desk.outcome(job_id) == ("done", 59, {bad: "fund_overdrawn", back: "draft_wrong_state"})
+    assert desk.job(job_id).result["params"] == {"posted": 59, "total": 61, "parked": 2}
     assert desk.states([bad, back]) == ["signed", "draft"]
     view = batch_view(desk.session, desk.login("chief"), job_id, load_names(desk.session, desk.ledger.org_id))
     assert view is not None
@@ -214,7 +214,7 @@ def test_a_set_is_parked_whole_and_its_neighbours_are_posted(desk: Desk) -> None
 
 def test_a_month_does_not_close_over_released_vouchers(desk: Desk) -> None:
     """Whoever closes is told that vouchers wait, also while the poster is in the middle of them."""
-    ids = desk.gifts(45)
+    ids = desk.gifts(60)
     job_id, chief = desk.release(ids), desk.login("chief")
 
     def close(session: Session) -> None:
@@ -224,31 +224,31 @@ def test_a_month_does_not_close_over_released_vouchers(desk: Desk) -> None:
 
     with desk.between_chunks(job_id, lambda: desk.elsewhere(close)):
         desk.worker().run_one()
-    assert desk.outcome(job_id) == ("done", 45, {})
+    assert desk.outcome(job_id) == ("done", 60, {})
 
 
 def test_a_month_closed_meanwhile_keeps_the_rest_in_the_queue(desk: Desk) -> None:
-    march, april = desk.gifts(45), desk.gifts(3, month=4)
+    march, april = desk.gifts(60), desk.gifts(3, month=4)
     job_id = desk.release([*march, *april])
     with desk.between_chunks(job_id, lambda: desk.elsewhere(desk.close_march)):
         desk.worker().run_one()
     state, posted, parked = desk.outcome(job_id)
     count = len(desk.numbers())
-    assert state == "done" and 0 < count < 45 and posted == count + 3
+    assert state == "done" and 0 < count < 60 and posted == count + 3
     assert set(parked.values()) == {"period_closed"} and set(parked) < set(march)
-    assert len(parked) == 45 - count
+    assert len(parked) == 60 - count
     assert desk.states(april) == ["posted"] * 3
     assert set(desk.states(list(parked))) == {"signed"}
 
 
 def test_who_lost_the_right_posts_nothing_more(desk: Desk) -> None:
     """What was posted stands; the job says why it went no further, the rest stays in the queue."""
-    ids = desk.gifts(45)
+    ids = desk.gifts(60)
     job_id = desk.release(ids)
     with desk.between_chunks(job_id, lambda: desk.elsewhere(lambda own: desk.take_role(own, "chief"))):
         desk.worker().run_one()
     state, posted, _parked = desk.outcome(job_id)
-    assert state == "failed" and 0 < posted < 45
+    assert state == "failed" and 0 < posted < 60
     assert [kept["code"] for kept in desk.job(job_id).problem] == ["permission_missing"]
     assert desk.states(ids).count("posted") == posted == len(desk.numbers())
     assert desk.is_sound()
@@ -264,19 +264,19 @@ def test_who_lost_the_right_before_the_poster_began_posts_nothing(desk: Desk) ->
 
 def test_a_release_is_cancelled_in_the_middle(desk: Desk) -> None:
     """The chunk under way ends; another release of the rest goes on where it stopped."""
-    ids = desk.gifts(45)
+    ids = desk.gifts(60)
     job_id, chief = desk.release(ids), desk.login("chief")
     stop = partial(jobs.cancel, actor=chief, job_id=job_id)
     with desk.between_chunks(job_id, lambda: desk.elsewhere(stop)):
         desk.worker().run_one()
     state, posted, _parked = desk.outcome(job_id)
-    assert state == "cancelled" and 0 < posted < 45
+    assert state == "cancelled" and 0 < posted < 60
     assert desk.job(job_id).result == {"url": f"/office/batches/{job_id}"}
     assert desk.states(ids).count("posted") == posted
     again = desk.release(ids)
     desk.worker().run_one()
-    assert desk.outcome(again) == ("done", 45 - posted, {})
-    assert len(desk.numbers()) == 45 and desk.is_sound()
+    assert desk.outcome(again) == ("done", 60 - posted, {})
+    assert len(desk.numbers()) == 60 and desk.is_sound()
 
 
 def test_two_posters_reach_for_one_release_and_one_gets_it(desk: Desk) -> None:
@@ -304,7 +304,7 @@ def test_two_posters_reach_for_one_release_and_one_gets_it(desk: Desk) -> None:
 
 def test_a_poster_that_comes_late_does_no_harm(desk: Desk) -> None:
     """It slept past its lease; another took over and finished. Its chunk is rolled back whole."""
-    ids = desk.gifts(45)
+    ids = desk.gifts(60)
     job_id = desk.release(ids)
     woken = list[bool]()
 
@@ -315,9 +315,9 @@ def test_a_poster_that_comes_late_does_no_harm(desk: Desk) -> None:
     with desk.between_chunks(job_id, sleep):
         desk.worker("first").run_one()
     assert woken == [True]
-    assert desk.outcome(job_id) == ("done", 45, {})
+    assert desk.outcome(job_id) == ("done", 60, {})
     assert desk.job(job_id).tries == 2
-    assert len(desk.numbers()) == 45 and desk.is_sound()
+    assert len(desk.numbers()) == 60 and desk.is_sound()
 
 
 def test_a_lease_lost_inside_the_transaction_rolls_its_vouchers_back(desk: Desk) -> None:
