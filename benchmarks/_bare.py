@@ -180,9 +180,10 @@ class Bare:
         table = self._drafts
         key, state = table.column("idempotency_key"), table.column("state")
         org, own = table.column("org_id"), table.column("id")
-        rows = sorted(table.rows, key=lambda row: row[own])
-        for _prefix, group in groupby(rows, lambda row: str(row[key]).rpartition("-")[0]):
-            part = list(group)
+        staged: dict[str, list[tuple[Any, ...]]] = {}
+        for row in sorted(table.rows, key=lambda row: row[own]):
+            staged.setdefault(str(row[key]).rpartition("-")[0], []).append(row)
+        for part in staged.values():
             fresh = [(*row[:state], "draft", *row[state + 1 :]) for row in part]
             self._run([(table.insert, fresh)], len(part))
             for step in _STEPS:

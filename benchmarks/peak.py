@@ -157,6 +157,11 @@ class _Process:
         self._started.stdin.write("begin\n")
         self._started.stdin.flush()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether it has not ended."""
+        return self._started.poll() is None
+
     def wait_half(self, seconds: float) -> None:
         """Wait until half of the work is done, or so many seconds if any are given."""
         self._half.wait(seconds or None)
@@ -184,7 +189,7 @@ class _Process:
 
 
 def soak(
-    url: str, *, clients: int = CLIENTS, seconds: float = SECONDS, rounds: int = 0, stagings: int = 5
+    url: str, *, clients: int = CLIENTS, seconds: float = SECONDS, rounds: int = 0, stagings: int = 3
 ) -> Soak:
     """Let clients stage and release, the poster die and its heir finish; return what came of it.
 
@@ -193,7 +198,7 @@ def soak(
         clients: processes.
         seconds: how long they work; 0 to count rounds instead.
         rounds: of each client.
-        stagings: transactions of 20 vouchers, of which one release is made.
+        stagings: transactions of 20 vouchers that go into one release.
     """
     known, asked = _known(url), system_clock()
     order = {**_who(url), "url": url, "seconds": seconds, "rounds": rounds, "stagings": stagings}
@@ -205,6 +210,8 @@ def soak(
     for process in running:
         process.begin(half_at=rounds * stagings * STAGED // 2)
     running[0].wait_half(seconds / 2)
+    while not _is_posting(url) and any(process.is_working for process in running):
+        pass
     first.kill()
     # Its clock is ahead, so that it finds the dead one's lease run out.
     heir = _Process("poster", url=url, ahead_s=LEASE_S + 1).wait_ready()
@@ -217,6 +224,13 @@ def soak(
     return replace(
         found, seconds=drained - began, drain_s=drained - ended, drained=found.posted - len(before - known)
     )
+
+
+def _is_posting(url: str) -> bool:
+    """Say whether the poster is in the middle of a release."""
+    with _session(url) as session:
+        query = select(Job.id).where(Job.kind == KIND, Job.state == "running").limit(1)
+        return session.execute(query, execution_options={"across_orgs": True}).first() is not None
 
 
 def _who(url: str) -> dict[str, object]:

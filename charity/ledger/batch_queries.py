@@ -52,6 +52,7 @@ class BatchView:
         parked_count: drafts that were not posted; the first of them stand in ``parked``.
         parked: each with its reason; it shows the state the draft has now.
         problems: why the whole stopped.
+        released_by_id, released_by: the login, and its name at the time.
     """
 
     id: int
@@ -64,6 +65,7 @@ class BatchView:
     parked_count: int
     parked: tuple[tuple[DraftRow, Problem], ...]
     problems: tuple[Problem, ...]
+    released_by_id: int
     released_by: str
     released_at: datetime
     ended_at: datetime | None
@@ -98,6 +100,7 @@ def batch_view(session: Session, actor: Actor, job_id: int, names: BookNames) ->
         parked_count=progress.parked_count,
         parked=tuple((row, reasons[row.id]) for row in rows),
         problems=tuple(job_rules.problem_of(kept) for kept in job.problem),
+        released_by_id=job.created_by,
         released_by=job.created_by_name,
         released_at=job.created_at,
         ended_at=job.ended_at,

@@ -137,13 +137,15 @@ class BatchPage:
         state: its state in words.
         parked: drafts left, each with the state it has now and why it was not posted.
         problems: why the whole stopped.
-        job_url: the page of its job; empty once it has ended.
+        has_ended: whether nothing will change any more.
+        job_url: the page of its job; empty once it has ended, or for whom it is not to see.
     """
 
     batch: BatchView
     state: str
     parked: tuple[tuple[DraftRow, str, Sentence], ...]
     problems: tuple[Sentence, ...]
+    has_ended: bool
     job_url: str
 
 
@@ -155,7 +157,8 @@ def batch(job_id: int) -> ResponseReturnValue:
     found = batch_view(reading(), actor, job_id, names_of(actor))
     if found is None:
         abort(404)
-    is_mine = found.released_by == actor.name or actor.may("jobs.read")
+    may_follow = found.released_by_id == actor.user_id or actor.may("jobs.read")
+    has_ended = found.state in job_rules.ENDED
     page = BatchPage(
         batch=found,
         state=translated(job_rules.STATE_LABELS[found.state]),
@@ -163,6 +166,7 @@ def batch(job_id: int) -> ResponseReturnValue:
             (row, translated(STATE_LABELS[row.state]), sentence(problem)) for row, problem in found.parked
         ),
         problems=tuple(sentence(problem) for problem in found.problems),
-        job_url=url_for("jobs.job", job_id=job_id) if is_mine and found.state not in job_rules.ENDED else "",
+        has_ended=has_ended,
+        job_url=url_for("jobs.job", job_id=job_id) if may_follow and not has_ended else "",
     )
     return render("ledger/batch.html", page)
