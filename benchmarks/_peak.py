@@ -117,7 +117,7 @@ def client(order: dict[str, Any]) -> None:
 
 
 def poster(order: dict[str, Any]) -> None:
-    """Carry out releases until SIGTERM, and then what still waits."""
+    """When told to begin, carry out releases until SIGTERM, and then what still waits."""
     ahead = timedelta(seconds=order["ahead_s"])
     stop, ending = threading.Event(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
@@ -127,6 +127,7 @@ def poster(order: dict[str, Any]) -> None:
     worker = Worker(engine, lambda: _now() + ahead, stop)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    sys.stdin.readline()
     while True:
         was_ending = ending.is_set()
         if not worker.run_one():

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -150,7 +150,7 @@ class _Process:
         self._half.set()
 
     def begin(self, half_at: int = 0) -> None:
-        """Let a client begin; after so many lines half of its work is done."""
+        """Let it begin; after so many lines half of its work is done."""
         assert self._started.stdin is not None
         self._half_at = half_at
         self._reader.start()
@@ -169,23 +169,27 @@ class _Process:
     def kill(self) -> None:
         """End it by SIGKILL."""
         self._started.kill()
-        self._started.communicate()
+        self._close()
 
     def end(self) -> None:
         """Tell a poster to end once nothing waits, and wait for it."""
         self._started.send_signal(signal.SIGTERM)
-        self._started.communicate()
-        if self._started.returncode:
+        if self._close():
             raise AssertionError("the poster stopped early")
 
     def wait(self) -> None:
         """Wait for a client's end."""
-        if self._started.wait():
+        if self._close():
             raise AssertionError("a client stopped early")
+
+    def _close(self) -> int:
+        """Wait for the end and close the pipes; return the exit code."""
+        code = self._started.wait()
         self._reader.join()
         for pipe in (self._started.stdin, self._started.stdout):
             assert pipe is not None
             pipe.close()
+        return code
 
 
 def soak(
@@ -203,18 +207,19 @@ def soak(
     known, asked = _known(url), system_clock()
     order = {**_who(url), "url": url, "seconds": seconds, "rounds": rounds, "stagings": stagings}
     first = _Process("poster", url=url, ahead_s=0)
+    # Its clock is ahead, so that it finds the dead one's lease run out.
+    heir = _Process("poster", url=url, ahead_s=LEASE_S + 1)
     running = [_Process("client", number=number, **order) for number in range(clients)]
-    for process in (first, *running):
+    for process in (first, heir, *running):
         process.wait_ready()
+    first.begin()
     began = time.perf_counter()
     for process in running:
         process.begin(half_at=rounds * stagings * STAGED // 2)
     running[0].wait_half(seconds / 2)
-    while not _is_posting(url) and any(process.is_working for process in running):
-        pass
+    _wait_posting(url, running)
     first.kill()
-    # Its clock is ahead, so that it finds the dead one's lease run out.
-    heir = _Process("poster", url=url, ahead_s=LEASE_S + 1).wait_ready()
+    heir.begin()
     for process in running:
         process.wait()
     ended, before = time.perf_counter(), _known(url)
@@ -226,11 +231,15 @@ def soak(
     )
 
 
-def _is_posting(url: str) -> bool:
-    """Say whether the poster is in the middle of a release."""
+def _wait_posting(url: str, running: Sequence[_Process]) -> None:
+    """Wait until the poster is in the middle of a release, or every client has ended."""
+    query = select(Job.id).where(Job.kind == KIND, Job.state == "running").limit(1)
     with _session(url) as session:
-        query = select(Job.id).where(Job.kind == KIND, Job.state == "running").limit(1)
-        return session.execute(query, execution_options={"across_orgs": True}).first() is not None
+        while any(process.is_working for process in running):
+            if session.execute(query, execution_options={"across_orgs": True}).first() is not None:
+                return
+            session.rollback()
+            time.sleep(0.01)
 
 
 def _who(url: str) -> dict[str, object]:
