@@ -8,15 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from charity.db import Actor
-from charity.errors import SENTENCES, Problem
+from charity.errors import Problem
 from charity.jobs import rules
 from charity.jobs.models import Job
 from charity.jobs.service import kind_of
 
 LIST_ROWS = 50
+
+#: A page asks again each second; what the handler was told may be long and is not shown.
+_SHOWN = (defer(Job.params), defer(Job.checkpoint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,6 @@ class JobStatus:
         return self.state in rules.ENDED
 
 
-def _problem(stored: Mapping[str, Any]) -> Problem:
-    """Return a stored problem; one from another version keeps its code."""
-    if stored["code"] in SENTENCES:
-        return Problem(stored["code"], stored["params"])
-    return Problem("job_broke", {"reference": stored["code"]})
-
-
 def _status(job: Job, reader: Actor, at: datetime) -> JobStatus:
     kind = kind_of(job.kind)
     problems = rules.check_cancel(
@@ -83,7 +79,7 @@ def _status(job: Job, reader: Actor, at: datetime) -> JobStatus:
         percent=100 if job.state == "done" else rules.percent(job.done, job.total),
         seconds_left=rules.seconds_left(job.done, job.total, job.started_at, at) if is_running else None,
         is_stopping=is_running and job.cancel_asked,
-        problems=tuple(_problem(stored) for stored in job.problem),
+        problems=tuple(rules.problem_of(kept) for kept in job.problem),
         result=dict(job.result),
         created_by_name=job.created_by_name,
         created_at=job.created_at,
@@ -97,7 +93,7 @@ def job_status(session: Session, reader: Actor, job_id: int, at: datetime) -> Jo
 
     One sees one's own jobs, and with ``jobs.read`` everyone's.
     """
-    job = session.get(Job, (reader.org_id, job_id))
+    job = session.get(Job, (reader.org_id, job_id), options=_SHOWN)
     if job is None or (job.created_by != reader.user_id and not reader.may("jobs.read")):
         return None
     return _status(job, reader, at)
@@ -105,7 +101,7 @@ def job_status(session: Session, reader: Actor, job_id: int, at: datetime) -> Jo
 
 def list_jobs(session: Session, reader: Actor, at: datetime, limit: int = LIST_ROWS) -> tuple[JobStatus, ...]:
     """Return the latest jobs the reader may see, newest first."""
-    query = select(Job).where(Job.org_id == reader.org_id)
+    query = select(Job).where(Job.org_id == reader.org_id).options(*_SHOWN)
     if not reader.may("jobs.read"):
         query = query.where(Job.created_by == reader.user_id)
     jobs = session.scalars(query.order_by(Job.id.desc()).limit(limit))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from charity.errors import N_, Problem, register
+from charity.errors import N_, SENTENCES, Named, Problem, Term, register
+from charity.periods import Month
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Act = Literal["claim", "finish", "fail", "stop", "release", "cancel"]
@@ -46,6 +47,7 @@ STATE_LABELS: Mapping[State, str] = {
 PROBLEMS = register(
     {
         "job_kind_unknown": N_("There is no work of the kind “%(kind)s” in this version."),
+        "job_key_reused": N_("This page was already used to start other work; open it anew and try again."),
         "job_missing": N_("There is no such job. It may belong to another organisation."),
         "job_ended": N_("This job has already ended; there is nothing left to cancel."),
         "job_not_yours": N_(
@@ -77,6 +79,40 @@ class Kind:
     title: str
     handler: Callable[[Any], Mapping[str, Any] | None]
     lane: str | None
+
+
+def stored(problem: Problem) -> dict[str, Any]:
+    """Return a problem as JSON, from which :func:`problem_of` makes the same sentence in any language."""
+    return {"code": problem.code, "params": {name: _packed(value) for name, value in problem.params.items()}}
+
+
+def _packed(value: Any) -> Any:
+    match value:
+        case Term(message):
+            return {"term": message}
+        case Named(name, name_en):
+            return {"named": [name, name_en]}
+        case Month():
+            return {"month": str(value)}
+    return str(value)
+
+
+def problem_of(kept: Mapping[str, Any]) -> Problem:
+    """Return a stored problem; one from another version, whose code is gone, keeps its code as reference."""
+    if kept["code"] not in SENTENCES:
+        return Problem("job_broke", {"reference": kept["code"]})
+    return Problem(kept["code"], {name: _unpacked(value) for name, value in kept["params"].items()})
+
+
+def _unpacked(value: Any) -> Any:
+    match value:
+        case {"term": message}:
+            return Term(message)
+        case {"named": [name, name_en]}:
+            return Named(name, name_en)
+        case {"month": text}:
+            return Month.parse(text)
+    return value
 
 
 def check_kind_name(name: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from charity.db import Actor
@@ -124,6 +125,8 @@ def enqueue(
     kind: str,
     params: Mapping[str, Any] | None = None,
     total: int = 0,
+    job_id: int | None = None,
+    url: str = "",
 ) -> Job:
     """Write a job in the transaction of the act that wants it.
 
@@ -133,28 +136,53 @@ def enqueue(
         kind: a registered kind.
         params: JSON values for the handler; no sensitive values in clear.
         total: steps in all, if known already.
+        job_id: key the asking page was made with, so that a second press asks for the same
+            job: one of the same person, kind and params is answered as it stands.
+        url: page that tells what comes of it, also when it fails or is cancelled.
 
     Raises:
-        Refused: ``job_kind_unknown``.
+        Refused: ``job_kind_unknown``, ``job_key_reused``.
     """
     known = kind_of(kind)
     if known is None:
         raise refuse("job_kind_unknown", kind=kind)
     job = Job(
         org_id=actor.org_id,
-        id=new_id(),
+        id=job_id or new_id(),
         kind=kind,
         state="queued",
         lane=known.lane,
         total=total,
         params=dict(params or {}),
+        result={"url": url} if url else {},
         created_by=actor.user_id,
         created_by_name=actor.name,
         created_at=actor.at,
     )
-    session.add(job)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(job)
+    except IntegrityError:
+        # A second press while the first was being written.
+        first = asked_before(session, actor=actor, kind=kind, params=job.params, job_id=job.id)
+        if first is None:
+            raise
+        return first
     record(session, actor=actor, act="jobs.enqueue", work=kind)
+    return job
+
+
+def asked_before(
+    session: Session, *, actor: Actor, kind: str, params: Mapping[str, Any], job_id: int
+) -> Job | None:
+    """Return the job that stands under a page's key, if the same was asked; None when it is free.
+
+    Raises:
+        Refused: ``job_key_reused``: another person, kind or params.
+    """
+    job = session.get(Job, (actor.org_id, job_id))
+    if job is not None and (job.kind, job.created_by, job.params) != (kind, actor.user_id, dict(params)):
+        raise refuse("job_key_reused")
     return job
 
 
@@ -231,7 +259,7 @@ def claim(session: Session, *, worker: str, at: datetime, lease_s: int) -> Claim
         _end(job, "cancelled", at)
         return None
     if job.tries >= rules.MAX_TRIES:
-        job.problem = [_stored(Problem("job_gave_up", {"count": job.tries}))]
+        job.problem = [rules.stored(Problem("job_gave_up", {"count": job.tries}))]
         _end(job, "failed", at)
         return None
     token = f"{worker[:60]}/{new_code(12)}"
@@ -273,10 +301,6 @@ def _count(result: Any) -> int:
 def _end(job: Job, state: rules.State, at: datetime) -> None:
     job.state, job.ended_at, job.lease_until, job.lease_by = state, at, None, ""
     job.version += 1
-
-
-def _stored(problem: Problem) -> dict[str, Any]:
-    return {"code": problem.code, "params": {name: str(value) for name, value in problem.params.items()}}
 
 
 def _held(session: Session, held: Claim, values: Mapping[str, Any]) -> None:
@@ -339,7 +363,7 @@ def finish(session: Session, held: Claim, *, at: datetime, result: Mapping[str, 
 
 def fail(session: Session, held: Claim, *, at: datetime, problems: Sequence[Problem]) -> None:
     """Write the end of a job that could not go on, and why."""
-    stored = [_stored(problem) for problem in problems]
+    stored = [rules.stored(problem) for problem in problems]
     ended = {"ended_at": at, "lease_until": None, "lease_by": ""}
     _held(session, held, {"state": "failed", "problem": stored, **ended})
 

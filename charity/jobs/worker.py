@@ -103,7 +103,7 @@ class JobContext:
         *,
         done: int | None = None,
         total: int | None = None,
-        checkpoint: Mapping[str, Any] | None = None,
+        checkpoint: Mapping[str, Any] | Callable[[T], Mapping[str, Any]] | None = None,
     ) -> T:
         """Run one chunk in a fresh session; its effect and its progress commit together.
 
@@ -111,7 +111,8 @@ class JobContext:
             work: gets the session, returns the chunk's result; run again on deadlock.
             done: steps finished after this chunk.
             total: steps in all.
-            checkpoint: where to go on if the worker dies after this chunk.
+            checkpoint: where to go on if the worker dies after this chunk; a function gets the
+                chunk's result.
 
         Raises:
             Cancelled: a person asked to stop, before the chunk began.
@@ -120,9 +121,10 @@ class JobContext:
         """
         self._go_on()
 
-        def chunk(session: Session) -> T:
+        def chunk(session: Session) -> tuple[T, Mapping[str, Any] | None]:
             forget_plans(session)  # tables grow while a long job fills them
             result = work(session)
+            reached = checkpoint(result) if callable(checkpoint) else checkpoint
             # Last, so that the row is locked for a moment only: heartbeats and a person's
             # cancel write to it as well.
             service.renew(
@@ -132,14 +134,14 @@ class JobContext:
                 lease_s=LEASE_S,
                 done=done,
                 total=total,
-                checkpoint=checkpoint,
+                checkpoint=reached,
             )
-            return result
+            return result, reached
 
         with Session(self._engine) as session:
-            result = transact(chunk, session=session)
-        if checkpoint is not None:
-            self.checkpoint = dict(checkpoint)
+            result, reached = transact(chunk, session=session)
+        if reached is not None:
+            self.checkpoint = dict(reached)
         return result
 
     def read(self, work: Callable[[Session], T]) -> T:

@@ -166,6 +166,12 @@ def read_rows(
     return tuple(_row(row, act, actor, names) for row in rows)
 
 
+def find_drafts(session: Session, org_id: int, wanted: DraftFilter, limit: int) -> list[int]:
+    """Return the drafts a filter finds, by month and date, at most so many."""
+    query = select(Draft.id).where(*_conditions(org_id, wanted))
+    return list(session.scalars(query.order_by(Draft.month, Draft.voucher_on, Draft.id).limit(limit)))
+
+
 def count_drafts(session: Session, org_id: int, wanted: DraftFilter) -> int:
     """Return how many drafts a filter finds."""
     query = select(func.count()).select_from(Draft).where(*_conditions(org_id, wanted))

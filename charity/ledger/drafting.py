@@ -287,11 +287,13 @@ def submit_drafts(session: Session, *, actor: Actor, draft_ids: Sequence[int]) -
         Refused: every problem of the first unsound draft; none is submitted then.
     """
     rows = load_drafts(session, actor.org_id, draft_ids)
+    books: dict[date, Books] = {}
     for row in rows:
         refuse_if(states.check_step("submit", facts(row), actor.user_id, actor.permissions))
         draft = draft_value(row)
-        books = load_books(session, actor.org_id, draft.voucher_on)
-        refuse_if(check_submission(session, actor.org_id, draft, books))
+        if draft.voucher_on not in books:
+            books[draft.voucher_on] = load_books(session, actor.org_id, draft.voucher_on)
+        refuse_if(check_submission(session, actor.org_id, draft, books[draft.voucher_on]))
         row.state, row.returned_reason = "submitted", ""
         row.version += 1
     session.flush()

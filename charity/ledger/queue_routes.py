@@ -16,6 +16,9 @@ from sqlalchemy.orm import Session
 from charity.db import Actor
 from charity.errors import N_
 from charity.ledger import drafting, queries
+from charity.ledger.batch_queries import OpenBatch, open_batches
+from charity.ledger.batch_routes import release_page
+from charity.ledger.batches import AT_ONCE, RELEASE_LIMIT
 from charity.ledger.common_routes import (
     Option,
     act,
@@ -34,6 +37,7 @@ from charity.ledger.draft_queries import (
     DraftFilter,
     DraftRow,
     count_drafts,
+    find_drafts,
     list_drafts,
     read_rows,
     whole_sets,
@@ -71,6 +75,8 @@ QUEUES: Mapping[str, tuple[str, str, str, str]] = {
         N_("Post what is marked …"),
     ),
 }
+#: Drafts of a filter in one release: room is left for the others of their sets.
+_FOUND_MOST = RELEASE_LIMIT * 4 // 5
 #: Ways to narrow the list of drafts down by state.
 _STATES = (*OPEN_STATES, "posted", "discarded")
 
@@ -91,6 +97,8 @@ class DraftsPage:
         queue: ``review``, ``sign``, ``post``; empty for the list of all.
         act_url: where marked ones are sent; empty without a bulk act.
         act_label: message id of the bulk act.
+        all_url: where everything the filter finds is sent; empty where the page's rows are all.
+        open_batches: releases that the poster has not finished, in the queue of posting.
         count: how many the filter finds in all.
         problems: why the last act was refused.
         marked: drafts that stay marked after a refusal.
@@ -113,6 +121,8 @@ class DraftsPage:
     months: tuple[Option, ...]
     act_url: str
     act_label: str
+    all_url: str
+    open_batches: tuple[OpenBatch, ...]
     problems: tuple[Sentence, ...]
     marked: frozenset[int]
     reason: str
@@ -180,6 +190,8 @@ def _list_page(
         months=month_options(months, request.args.get("month", ""), _("all months")),
         act_url=url_for(f"ledger.{queue}_marked") if queue else "",
         act_label=label,
+        all_url=same_page(after=None) if queue == "post" and count > AT_ONCE else "",
+        open_batches=open_batches(reading(), actor.org_id) if queue == "post" else (),
         problems=tuple(problems),
         marked=frozenset(marked),
         reason=reason,
@@ -299,17 +311,35 @@ class PostPage:
 @blueprint.post("/post")
 @permission_required("ledger.post")
 def post_marked() -> ResponseReturnValue:
-    """Say what posting the marked drafts will do, then, on a second press, post them."""
+    """Say what posting the marked drafts will do, then, on a second press, post them.
+
+    More than ``AT_ONCE``, or everything that the filter finds, is released to the poster.
+    """
     actor, on = me(), today()
+    if request.form.get("act") == "all":
+        return _release_found(actor)
     ids = whole_sets(reading(), actor.org_id, ids_given(limit=BATCH_LIMIT))
     if not ids:
         return _list_page("post", _nothing_marked(), status=422)
+    if len(ids) > AT_ONCE:
+        return release_page(ids)
     if request.form.get("act") != "post":
         return _post_page(ids)
     posted, problems = act(partial(post_drafts, actor=actor, draft_ids=ids, on=on))
     if problems or posted is None:
         return _post_page(ids, problems, 422)
     return done(_said_posted(posted), url_for("ledger.post"))
+
+
+def _release_found(actor: Actor) -> ResponseReturnValue:
+    """Say what releasing everything that the queue's filter finds will do."""
+    form = DraftFilterForm(formdata=request.args)
+    wanted = _filter(form, "post", actor) if form.validate() else None
+    found = find_drafts(reading(), actor.org_id, wanted, _FOUND_MOST) if wanted is not None else []
+    if wanted is None or not found:
+        return _list_page("post", _nothing_marked(), status=422)
+    left_over = count_drafts(reading(), actor.org_id, wanted) - len(found)
+    return release_page(whole_sets(reading(), actor.org_id, found), left_over=left_over)
 
 
 def _said_posted(posted: Sequence[PostedVoucher]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from charity.errors import N_
 from charity.ledger import (
+    batch_routes,
     batches,
     book_routes,
     correction_routes,
@@ -22,6 +23,7 @@ from charity.web import navigation
 
 #: Modules whose import puts their pages on the blueprint.
 PAGES = (
+    batch_routes,
     book_routes,
     correction_routes,
     desk_routes,

@@ -63,6 +63,7 @@ ledger.approve_opening                   >-++---------
 ledger.approve_rule                      >-+---+------
 ledger.attachment                        >++++++---++-
 ledger.balances                          >++++++---++-
+ledger.batch                             >++++++---++-
 ledger.carry_forward                     >+-----------
 ledger.chart                             >++++++---++-
 ledger.close                             >++++++---++-
@@ -99,6 +100,7 @@ ledger.print_voucher                     >++++++---++-
 ledger.propose_opening                   >+-----------
 ledger.recall_draft                      >+-----------
 ledger.release                           >+-----------
+ledger.release_marked                    >-++---------
 ledger.return_draft                      >-++---------
 ledger.reverse                           >+-----------
 ledger.review                            >-++---------

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-import pytest
-
-from charity.errors import Refused
 from charity.ledger import batches
 from charity.ledger.checks import run_checks
 from tests.books import Ledger, read_journal
+
+TODAY = date(2026, 12, 31)
 
 
 def _drafts(ledger: Ledger, count: int) -> list[int]:
@@ -26,23 +25,11 @@ def test_one_bad_draft_never_sinks_the_others(ledger: Ledger) -> None:
     ledger.post("2026-03-01 捐款\n  借 1002@B1 99.00 F2\n  贷 410102 99.00 F2")
     ledger.approve(bad)
     ledger.hold("F2", "99.00")  # the money is gone again before it is posted
-    order = [*ids[:3], bad, *ids[3:]]
-    posted, parked = ledger.act(batches.post_or_park, "chief", draft_ids=order, on=date(2026, 12, 31))
-    assert posted == 7
+    groups = [[key] for key in [*ids[:3], bad, *ids[3:]]]
+    posted, parked = ledger.act(batches.post_or_park, "chief", groups=groups, on=TODAY)
+    assert len(posted) == 7
     assert {key: problem.code for key, problem in parked.items()} == {bad: "fund_overdrawn"}
-    again, _ = ledger.act(batches.post_or_park, "chief", draft_ids=order, on=date(2026, 12, 31))
-    assert again == 7
+    again, _ = ledger.act(batches.post_or_park, "chief", groups=groups, on=TODAY)
+    assert [voucher.was_posted_before for voucher in again] == [True] * 7
     assert ledger.guard()["F1"] == ("70.00", "0.00")
     assert run_checks(ledger.session, ledger.org_id) == []
-
-
-def test_a_batch_is_released_by_someone_who_may_post(ledger: Ledger) -> None:
-    ids = _drafts(ledger, 1)
-    with pytest.raises(Refused) as caught:
-        ledger.act(batches.release_batch, "maker", draft_ids=ids, on=date(2026, 12, 31))
-    assert caught.value.codes == ["permission_missing"]
-    with pytest.raises(Refused) as empty:
-        ledger.act(batches.release_batch, "chief", draft_ids=[], on=date(2026, 12, 31))
-    assert empty.value.codes == ["batch_empty"]
-    job = ledger.act(batches.release_batch, "chief", draft_ids=ids, on=date(2026, 12, 31))
-    assert (job.kind, job.total, job.state) == ("ledger.post", 1, "queued")
