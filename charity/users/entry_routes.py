@@ -240,7 +240,7 @@ def show_factor(user: LoginUser, session_id: int, code: str, credential: str) ->
         raise Refused(Problem("factor_locked"))
     try:
         if credential and here is not None:
-            question = transact(partial(passkeys.take_question, session_id=session_id, at=at))
+            question = transact(partial(passkeys.take_question, session_id=session_id, purpose="show", at=at))
             transact(
                 partial(
                     passkeys.use_passkey,

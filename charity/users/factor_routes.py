@@ -215,7 +215,8 @@ def keep_passkey() -> ResponseReturnValue:
     try:
         if here is None or not form.validate_on_submit():
             raise Refused(Problem("passkey_refused"))
-        question = transact(partial(passkeys.take_question, session_id=this_session().id, at=actor.at))
+        own_id = this_session().id
+        question = transact(partial(passkeys.take_question, session_id=own_id, purpose="make", at=actor.at))
 
         def work(own: Session) -> tuple[str, ...]:
             codes = passkeys.add_passkey(

@@ -196,7 +196,7 @@ def test_a_question_to_a_passkey_is_good_for_one_answer(session: Session, lisi: 
     assert json.loads(asked)["rpId"] == "localhost"
 
     def take(own):
-        return passkeys.take_question(own, session_id=key, at=lisi.at)
+        return passkeys.take_question(own, session_id=key, purpose="show", at=lisi.at)
 
     assert len(transact(take, session=session)) == 43
     assert refused(session, take) == ["passkey_refused"]
@@ -210,9 +210,11 @@ def test_a_question_to_a_passkey_is_open_for_five_minutes(session: Session, lisi
         session=session,
     )
     late = lisi.at + timedelta(minutes=5, seconds=1)
-    assert refused(session, lambda own: passkeys.take_question(own, session_id=key, at=late)) == [
-        "passkey_refused"
-    ]
+
+    def take(own):
+        return passkeys.take_question(own, session_id=key, purpose="show", at=late)
+
+    assert refused(session, take) == ["passkey_refused"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""What changes a second factor, and what a stolen cookie or a known password alone cannot do."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from webauthn.helpers import base64url_to_bytes
+
+from charity.config import Settings
+from charity.db import Actor, transact
+from charity.errors import Problem
+from charity.users import factors, policies
+from charity.users.door_rules import Policy
+from tests.builders import NOON, make_actor, make_org, make_user
+from tests.builders import sign_in as signed_in
+from tests.doors import actor_of, acts, set_password
+from tests.service.users.test_factors import SITE, key_of
+from tests.service.users.test_passkeys import made_by_a_device
+from tests.support.pages import page
+
+FACTOR = "/office/profile/second-factor"
+GRANT = {"role": "cashier", "reason": "x"}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """The app at an address where passkeys work."""
+    return replace(settings, public_url=SITE[1])
+
+
+@pytest.fixture
+def org_id(app: Flask, session: Session) -> int:
+    return make_org(session).id
+
+
+@pytest.fixture
+def boss(session: Session, org_id: int) -> Actor:
+    """An administrator with a password, where acts ask again after five minutes; and 王五."""
+    make_user(session, org_id=org_id, username="boss", roles=("administrator",), email="b@example.org")
+    make_user(session, org_id=org_id, username="wangwu", roles=())
+    set_password(session, "boss")
+    actor, rules = make_actor(org_id, "users.manage"), Policy("offered", 5)
+    transact(
+        lambda own: policies.set_policy(own, actor=actor, policy=rules, reason="理事会决议"), session=session
+    )
+    return actor_of(session, "boss", org_id=org_id, at=NOON)
+
+
+@pytest.fixture
+def inside(app: Flask, boss: Actor) -> FlaskClient:
+    """Whoever holds the cookie of an open session, which has shown no second factor."""
+    return english(signed_in(app, "boss"))
+
+
+def english(client: FlaskClient) -> FlaskClient:
+    client.set_cookie("language", "en")
+    return client
+
+
+def question_in(answer: Any) -> bytes:
+    """Return what a page asks a device to sign."""
+    shown = html.unescape(answer.get_data(as_text=True))
+    found = re.search(r'"challenge": ?"([A-Za-z0-9_-]+)"', shown)
+    assert found is not None, shown
+    return base64url_to_bytes(found[1])
+
+
+def grant(client: FlaskClient) -> int:
+    return client.post("/office/people/wangwu/grant", data=GRANT).status_code
+
+
+def keep(client: FlaskClient, question: bytes) -> Any:
+    answer = {"name": "x", "credential": made_by_a_device(question)}
+    return client.post(f"{FACTOR}/passkey/keep", data=answer)
+
+
+def test_what_was_asked_to_show_a_key_takes_no_new_one(
+    inside: FlaskClient, boss: Actor, session: Session
+) -> None:
+    """An act held back asks for a key; its question does not add one, nor let the act through."""
+    key_of(session, boss, number=99)
+    held = inside.post("/office/people/wangwu/grant", data=GRANT)
+    assert held.status_code == 403
+    refused = keep(inside, question_in(held))
+    assert refused.status_code == 422 and Problem("passkey_refused").sentence() in page(refused).text
+    assert grant(inside) == 403
+    assert len(factors.factors_of(session, boss.user_id).passkeys) == 1
+    assert "users.add_factor" not in acts(session)
