@@ -78,6 +78,7 @@ PROBLEMS = register(
             "This organisation asks your roles for a second factor;"
             " set up another one before you remove the last."
         ),
+        "password_locked": N_("Too many wrong passwords. Wait a quarter of an hour."),
         "app_expired": N_("This code to scan is too old. Begin again."),
         "passkey_refused": N_("The passkey was not accepted. Try again, or use another way."),
         "passkey_known": N_("This passkey belongs to a login already."),

@@ -70,10 +70,6 @@ log_rules.register_acts(
         "users.ask_link": N_("Asked for a link to choose a password"),
         "users.change_password": N_("Changed the own password"),
         "users.choose_password": N_("Chose a password by link"),
-        "users.sign_in": N_("Signed in"),
-        "users.first_step": N_("Gave the right password; the second factor is awaited"),
-        "users.sign_in_refused": N_("Was refused at sign-in"),
-        "users.sign_out": N_("Signed out"),
     }
 )
 log_rules.register_subjects({"user": N_("Login")})

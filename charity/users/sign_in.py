@@ -11,10 +11,22 @@ from sqlalchemy.orm import Session
 
 from charity import sealed
 from charity.db import Actor
+from charity.errors import N_
+from charity.oplog import rules as log_rules
 from charity.oplog.service import record
 from charity.users import credentials
 from charity.users.models import User
 from charity.users.queries import LoginUser
+
+log_rules.register_acts(
+    {
+        "users.sign_in": N_("Signed in"),
+        "users.first_step": N_("Gave the right password; the second factor is awaited"),
+        "users.sign_in_refused": N_("Was refused at sign-in"),
+        "users.password_refused": N_("Gave a wrong password where it is asked again"),
+        "users.sign_out": N_("Signed out"),
+    }
+)
 
 
 def record_first_step(session: Session, *, actor: Actor, user: LoginUser, new_hash: str = "") -> None:
@@ -60,6 +72,11 @@ def record_refusal(session: Session, *, actor: Actor, username: str, is_known: b
     else:
         hashed = sealed.keyed_hash(username, "username")
         record(session, actor=actor, act="users.sign_in_refused", username_hash=hashed)
+
+
+def record_wrong_password(session: Session, *, actor: Actor, username: str) -> None:
+    """Log that a page of the own login was given a wrong password."""
+    record(session, actor=actor, act="users.password_refused", subject_kind="user", subject_no=username)
 
 
 def record_sign_out(session: Session, *, actor: Actor, user: LoginUser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,11 @@ from charity.config import Settings
 from charity.db import Actor, transact
 from charity.errors import Problem
 from charity.users import factors, policies
-from charity.users.door_rules import Policy
+from charity.users.door_rules import FACTOR_TRIES, Policy
+from charity.users.passwords import passwords_for
 from tests.builders import NOON, make_actor, make_org, make_user
 from tests.builders import sign_in as signed_in
-from tests.doors import actor_of, acts, set_password
+from tests.doors import GOOD, actor_of, acts, set_password
 from tests.service.users.test_factors import SITE, key_of
 from tests.service.users.test_passkeys import made_by_a_device
 from tests.support.pages import page
@@ -93,3 +95,44 @@ def test_what_was_asked_to_show_a_key_takes_no_new_one(
     assert grant(inside) == 403
     assert len(factors.factors_of(session, boss.user_id).passkeys) == 1
     assert "users.add_factor" not in acts(session)
+
+
+def guess(client: FlaskClient, text: str) -> Any:
+    """Give a password on the page that changes it."""
+    new = "entirely new words"
+    return client.post("/office/profile/password", data={"current": text, "new": new, "again": new})
+
+
+def test_the_present_password_is_not_guessed_where_it_is_changed(
+    app: Flask, inside: FlaskClient, boss: Actor, session: Session
+) -> None:
+    """All pages that ask for it count together, and what is refused is logged."""
+    sentence = Problem("password_locked").sentence()
+    half = FACTOR_TRIES.name // 2
+    assert {guess(inside, f"wrong words {n}").status_code for n in range(half)} == {422}
+    for n in range(half, FACTOR_TRIES.name):
+        assert inside.post(f"{FACTOR}/app/begin", data={"current": f"wrong words {n}"}).status_code == 422
+    locked = guess(inside, GOOD)
+    assert locked.status_code == 429 and sentence in page(locked).text, "not even the right one"
+    elsewhere = english(signed_in(app, "boss"))
+    assert sentence in page(elsewhere.post(f"{FACTOR}/app/begin", data={"current": GOOD})).text
+    assert acts(session).count("users.password_refused") == FACTOR_TRIES.name
+
+
+def test_right_passwords_are_not_counted_where_they_are_asked_again(inside: FlaskClient, boss: Actor) -> None:
+    for _ in range(FACTOR_TRIES.name + 2):
+        weak = inside.post("/office/profile/password", data={"current": GOOD, "new": "x", "again": "x"})
+        assert weak.status_code == 422 and "Take at least" in weak.get_data(as_text=True)
+    assert guess(inside, GOOD).status_code == 303
+
+
+def test_a_busy_machine_spends_no_tries_where_the_password_is_asked_again(
+    inside: FlaskClient, boss: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as busy:
+        busy.setattr("charity.users.passwords.PATIENCE_S", 0)
+        busy.setattr(passwords_for("test"), "_turns", threading.BoundedSemaphore(1))
+        passwords_for("test")._turns.acquire()
+        statuses = {guess(inside, GOOD).status_code for _ in range(FACTOR_TRIES.name + 1)}
+    assert statuses == {503}
+    assert guess(inside, GOOD).status_code == 303
