@@ -75,7 +75,7 @@ class AuthenticatorApp(Base):
     user_id: Mapped[int] = mapped_column(
         Id, ForeignKey("users_user.id"), primary_key=True, autoincrement=False
     )
-    #: The shared secret, base 32, sealed.
+    #: The shared secret, base 32, sealed; while it waits, with the session that asked for it.
     secret: Mapped[str] = mapped_column(SealedText("users_authenticator_app.secret"))
     made_at: Mapped[datetime]
     #: When the person showed that the app works; None: not in force.

@@ -139,7 +139,7 @@ def begin_app() -> ResponseReturnValue:
         return _factors_page(form, 422)
     try:
         check_own_password(_me(), form.current.data)
-        transact(partial(factors.begin_app, actor=current_actor()))
+        transact(partial(factors.begin_app, actor=current_actor(), session_id=this_session().id))
     except Refused as refused:
         form.add_problems(refused.problems)
         return _factors_page(form, 422)
@@ -150,10 +150,10 @@ def begin_app() -> ResponseReturnValue:
 @signed_in
 def app() -> ResponseReturnValue:
     """Show the code to scan and take the first digits."""
-    actor, form, codes = current_actor(), AppForm(), list[str]()
+    actor, own_id, form, codes = current_actor(), this_session().id, AppForm(), list[str]()
 
     def work(own: Session) -> None:
-        codes[:] = factors.confirm_app(own, actor=actor, code=form.code.data)
+        codes[:] = factors.confirm_app(own, actor=actor, session_id=own_id, code=form.code.data)
         _set_up(own)
 
     if form.validate_on_submit():
@@ -163,7 +163,7 @@ def app() -> ResponseReturnValue:
             form.add_problems(refused.problems)
         else:
             return _codes_or_done(tuple(codes))
-    secret = factors.waiting_secret(db.session(), user_id=actor.user_id, at=actor.at)
+    secret = factors.waiting_secret(db.session(), user_id=actor.user_id, session_id=own_id, at=actor.at)
     if secret is None:
         return redirect(url_for("users.second_factor"), 303)
     address = factors.otpauth_address(secret, username=current_user.username, issuer=current_org().short_name)

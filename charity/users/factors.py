@@ -104,11 +104,17 @@ def lock(session: Session, user_id: int) -> User:
     return session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
 
 
-def begin_app(session: Session, *, actor: Actor) -> str:
+def begin_app(session: Session, *, actor: Actor, session_id: int) -> str:
     """Make a secret for an app and return it, base 32; it is in force once it was confirmed.
 
     A secret that is in force already stays so until the new one is confirmed elsewhere:
-    it must be removed first.
+    it must be removed first. One that waits is seen and confirmed by the session alone in
+    which the password was given, so that nobody else's session puts an app of its own in.
+
+    Args:
+        session: a writing session.
+        actor: whose app it will be.
+        session_id: the session that asks.
 
     Raises:
         Refused: ``app_expired`` when an app is in force.
@@ -121,17 +127,18 @@ def begin_app(session: Session, *, actor: Actor) -> str:
     if row is None:
         row = AuthenticatorApp(user_id=actor.user_id)
         session.add(row)
-    row.secret, row.made_at, row.confirmed_at, row.last_step = secret, actor.at, None, 0
+    row.secret, row.made_at, row.confirmed_at, row.last_step = f"{secret} {session_id}", actor.at, None, 0
     session.flush()
     return secret
 
 
-def waiting_secret(session: Session, *, user_id: int, at: datetime) -> str | None:
-    """Return the secret that waits to be confirmed; None when there is none or it is too old."""
+def waiting_secret(session: Session, *, user_id: int, session_id: int, at: datetime) -> str | None:
+    """Return the secret this session has asked for; None when there is none or it is too old."""
     row = session.get(AuthenticatorApp, user_id)
     if row is None or row.confirmed_at is not None or at - row.made_at > door_rules.ENROL_LIFE:
         return None
-    return row.secret
+    secret, _, asker = row.secret.partition(" ")
+    return secret if asker == str(session_id) else None
 
 
 def otpauth_address(secret: str, *, username: str, issuer: str) -> str:
@@ -160,22 +167,28 @@ def matching_step(secret: str, code: str, *, after: int, at: datetime) -> int | 
     return found
 
 
-def confirm_app(session: Session, *, actor: Actor, code: str) -> tuple[str, ...]:
+def confirm_app(session: Session, *, actor: Actor, session_id: int, code: str) -> tuple[str, ...]:
     """Put the waiting app in force; return recovery codes when they are the first, else none.
+
+    Args:
+        session: a writing session.
+        actor: whose app.
+        session_id: the session that asked for its secret.
+        code: the first digits, as typed.
 
     Raises:
         Refused: ``app_expired``, ``factor_wrong``.
     """
     lock(session, actor.user_id)
     had_any = factors_of(session, actor.user_id).is_any
-    secret = waiting_secret(session, user_id=actor.user_id, at=actor.at)
+    secret = waiting_secret(session, user_id=actor.user_id, session_id=session_id, at=actor.at)
     if secret is None:
         raise refuse("app_expired", "code")
     step = matching_step(secret, digits_of(code), after=0, at=actor.at)
     if step is None:
         raise refuse("factor_wrong", "code")
     row = session.get_one(AuthenticatorApp, actor.user_id)
-    row.confirmed_at, row.last_step = actor.at, step
+    row.secret, row.confirmed_at, row.last_step = secret, actor.at, step
     session.flush()
     record(session, actor=actor, act="users.add_factor", factor="app")
     return () if had_any else make_codes(session, actor=actor)

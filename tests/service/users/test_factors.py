@@ -114,19 +114,35 @@ def test_the_database_shows_neither_secret_nor_code(session: Session, lisi: Acto
     assert secret not in "".join(stored) and codes[0].replace("-", "") not in "".join(stored)
 
 
+def begin_app(actor: Actor, session_id: int = 1) -> Any:
+    return lambda own: factors.begin_app(own, actor=actor, session_id=session_id)
+
+
+def confirm_app(actor: Actor, code: str, session_id: int = 1) -> Any:
+    return lambda own: factors.confirm_app(own, actor=actor, session_id=session_id, code=code)
+
+
 def test_a_secret_waits_a_quarter_of_an_hour(session: Session, lisi: Actor) -> None:
-    secret = transact(lambda own: factors.begin_app(own, actor=lisi), session=session)
+    secret = transact(begin_app(lisi), session=session)
     late = later(lisi, minutes=15, seconds=1)
-    code = digits_at(secret, late.at)
-    assert refused(session, lambda own: factors.confirm_app(own, actor=late, code=code)) == ["app_expired"]
+    assert refused(session, confirm_app(late, digits_at(secret, late.at))) == ["app_expired"]
     assert not factors.factors_of(session, lisi.user_id).has_app
-    wrong = refused(session, lambda own: factors.confirm_app(own, actor=lisi, code="12345"))
-    assert wrong == ["factor_wrong"]
+    assert refused(session, confirm_app(lisi, "12345")) == ["factor_wrong"]
+
+
+def test_a_secret_waits_for_the_session_that_asked(session: Session, lisi: Actor) -> None:
+    secret = transact(begin_app(lisi, 7), session=session)
+    code = digits_at(secret, lisi.at)
+    assert factors.waiting_secret(session, user_id=lisi.user_id, session_id=8, at=lisi.at) is None
+    assert refused(session, confirm_app(lisi, code, 8)) == ["app_expired"]
+    assert len(transact(confirm_app(lisi, code, 7), session=session)) == 10
+    at = later(lisi, minutes=1)
+    assert use(session, at, digits_at(secret, at.at)) == "app"
 
 
 def test_an_app_in_force_is_not_replaced_unseen(session: Session, lisi: Actor) -> None:
     enrol_app(session, lisi)
-    assert refused(session, lambda own: factors.begin_app(own, actor=lisi)) == ["app_expired"]
+    assert refused(session, begin_app(lisi)) == ["app_expired"]
 
 
 def test_the_last_factor_stays_where_one_is_asked_for(session: Session, lisi: Actor) -> None:

@@ -6,7 +6,7 @@ import html
 import re
 import threading
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
@@ -22,10 +22,13 @@ from charity.users.door_rules import FACTOR_TRIES, Policy
 from charity.users.passwords import passwords_for
 from tests.builders import NOON, make_actor, make_org, make_user
 from tests.builders import sign_in as signed_in
-from tests.doors import GOOD, actor_of, acts, set_password
+from tests.doors import GOOD, actor_of, acts, digits_at, set_password, sign_in
 from tests.service.users.test_factors import SITE, key_of
 from tests.service.users.test_passkeys import made_by_a_device
 from tests.support.pages import page
+
+if TYPE_CHECKING:
+    from tests.conftest import Clock
 
 FACTOR = "/office/profile/second-factor"
 GRANT = {"role": "cashier", "reason": "x"}
@@ -136,3 +139,25 @@ def test_a_busy_machine_spends_no_tries_where_the_password_is_asked_again(
         statuses = {guess(inside, GOOD).status_code for _ in range(FACTOR_TRIES.name + 1)}
     assert statuses == {503}
     assert guess(inside, GOOD).status_code == 303
+
+
+def secret_in(answer: Any) -> str:
+    """Return the secret a page shows for an app; empty for none."""
+    found = re.search(r"<code>([A-Z2-7]{4}(?: [A-Z2-7]{4}){7})</code>", answer.get_data(as_text=True))
+    return found[1].replace(" ", "") if found else ""
+
+
+def test_an_app_is_set_up_by_the_session_that_gave_the_password(
+    app: Flask, inside: FlaskClient, boss: Actor, session: Session, clock: Clock
+) -> None:
+    """A cookie stolen beforehand neither sees the secret that waits nor confirms it."""
+    owner = english(app.test_client())
+    sign_in(owner, "boss")
+    assert owner.post(f"{FACTOR}/app/begin", data={"current": GOOD}).status_code == 303
+    assert inside.get(f"{FACTOR}/app").headers["Location"] == FACTOR
+    secret = secret_in(owner.get(f"{FACTOR}/app"))
+    stolen = inside.post(f"{FACTOR}/app", data={"code": digits_at(secret, clock())})
+    assert stolen.status_code == 303 and not factors.factors_of(session, boss.user_id).is_any
+    assert owner.post(f"{FACTOR}/app", data={"code": digits_at(secret, clock())}).status_code == 200
+    session.rollback()
+    assert factors.factors_of(session, boss.user_id).has_app
