@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
@@ -23,7 +23,7 @@ from charity.oplog import rules as log_rules
 from charity.oplog.service import record
 from charity.sealed import keyed_hash
 from charity.users import door_rules
-from charity.users.door_models import AuthenticatorApp, Passkey, RecoveryCode
+from charity.users.door_models import AuthenticatorApp, OpenSession, Passkey, RecoveryCode
 from charity.users.models import User
 
 log_rules.register_acts(
@@ -189,7 +189,7 @@ def confirm_app(session: Session, *, actor: Actor, session_id: int, code: str) -
         raise refuse("factor_wrong", "code")
     row = session.get_one(AuthenticatorApp, actor.user_id)
     row.secret, row.confirmed_at, row.last_step = secret, actor.at, step
-    session.flush()
+    drop_begun(session, actor.user_id)
     record(session, actor=actor, act="users.add_factor", factor="app")
     return () if had_any else make_codes(session, actor=actor)
 
@@ -281,6 +281,25 @@ def drop_codes_of_none(session: Session, user_id: int) -> None:
     session.expire_all()
     if not factors_of(session, user_id).is_any:
         session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+
+
+def drop_begun(session: Session, user_id: int) -> None:
+    """Close what was begun for a login: a secret that waits, questions for a new passkey.
+
+    Called when a factor comes into force: what another session began with the password
+    alone, before there was a factor to show, must not be finished after it.
+    """
+    session.flush()
+    session.execute(
+        delete(AuthenticatorApp).where(
+            AuthenticatorApp.user_id == user_id, AuthenticatorApp.confirmed_at.is_(None)
+        )
+    )
+    session.execute(
+        update(OpenSession)
+        .where(OpenSession.user_id == user_id, OpenSession.challenge.startswith("make:"))
+        .values(challenge="", challenge_at=None)
+    )
 
 
 def drop_all(session: Session, user_id: int) -> None:

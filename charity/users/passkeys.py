@@ -145,7 +145,7 @@ def add_passkey(
             made_at=actor.at,
         )
     )
-    session.flush()
+    factors.drop_begun(session, actor.user_id)
     record(session, actor=actor, act="users.add_factor", factor="passkey")
     return () if held.is_any else factors.make_codes(session, actor=actor)
 

@@ -22,7 +22,7 @@ from charity.users.door_rules import FACTOR_TRIES, Policy
 from charity.users.passwords import passwords_for
 from tests.builders import NOON, make_actor, make_org, make_user
 from tests.builders import sign_in as signed_in
-from tests.doors import GOOD, actor_of, acts, digits_at, set_password, sign_in
+from tests.doors import GOOD, actor_of, acts, digits_at, enrol_app, set_password, sign_in
 from tests.service.users.test_factors import SITE, key_of
 from tests.service.users.test_passkeys import made_by_a_device
 from tests.support.pages import page
@@ -161,3 +161,94 @@ def test_an_app_is_set_up_by_the_session_that_gave_the_password(
     assert owner.post(f"{FACTOR}/app", data={"code": digits_at(secret, clock())}).status_code == 200
     session.rollback()
     assert factors.factors_of(session, boss.user_id).has_app
+
+
+def begin_passkey(client: FlaskClient, **shown: str) -> Any:
+    return client.post(f"{FACTOR}/passkey", data={"current": GOOD, "name": "x", **shown})
+
+
+@pytest.mark.parametrize("shown", [{}, {"factor_code": "000000"}, {"factor_credential": "{}"}])
+def test_a_factor_is_not_changed_by_the_password_alone(
+    inside: FlaskClient, boss: Actor, session: Session, shown: dict[str, str]
+) -> None:
+    """Nor does anything tried open an act that asks for the factor itself."""
+    enrol_app(session, boss)
+    key = key_of(session, boss, number=99)
+    before = factors.factors_of(session, boss.user_id)
+    known = {"current": GOOD, **shown}
+    tried = [
+        inside.post(f"{FACTOR}/codes", data=known),
+        inside.post(f"{FACTOR}/app/remove", data=known),
+        inside.post(f"{FACTOR}/passkey/{key}/remove", data=known),
+        begin_passkey(inside, **shown),
+    ]
+    assert [answer.status_code for answer in tried] == [422] * 4
+    assert all('name="factor_code"' in answer.get_data(as_text=True) for answer in tried)
+    if not shown:
+        assert all(Problem("factor_again").sentence() in page(answer).text for answer in tried)
+    session.rollback()
+    assert factors.factors_of(session, boss.user_id) == before
+    assert grant(inside) == 403
+
+
+def test_a_second_app_asks_for_the_passkey_or_a_code(
+    inside: FlaskClient, boss: Actor, session: Session, clock: Clock
+) -> None:
+    key_of(session, boss, number=99)
+    codes = transact(lambda own: factors.make_codes(own, actor=boss), session=session)
+    shown = inside.get(FACTOR).get_data(as_text=True)
+    assert 'name="factor_code"' in shown and 'data-passkey="get"' in shown
+    assert inside.post(f"{FACTOR}/app/begin", data={"current": GOOD}).status_code == 422
+    code = {"current": GOOD, "factor_code": codes[0]}
+    assert inside.post(f"{FACTOR}/app/begin", data=code).status_code == 303
+    secret = secret_in(inside.get(f"{FACTOR}/app"))
+    assert inside.post(f"{FACTOR}/app", data={"code": digits_at(secret, clock())}).status_code == 303
+    assert acts(session)[-3:] == ["users.use_code", "users.prove", "users.add_factor"]
+
+
+def test_what_is_set_up_beside_a_factor_is_no_proof_of_it(
+    inside: FlaskClient, boss: Actor, session: Session, clock: Clock
+) -> None:
+    """The first one counts as shown, as the password is all there was; a further one does not."""
+    secret, codes = enrol_app(session, boss)
+    asked = begin_passkey(inside, factor_code=codes[0])
+    assert grant(inside) == 303, "the code just shown counts"
+    inside.post("/office/people/wangwu/revoke/cashier", data={"reason": "x"})
+    clock.advance(minutes=4)
+    assert keep(inside, question_in(asked)).status_code == 303
+    clock.advance(minutes=2)
+    assert grant(inside) == 403, "the key that was added does not"
+    shown = GRANT | {"factor_code": digits_at(secret, clock())}
+    assert inside.post("/office/people/wangwu/grant", data=shown).status_code == 303
+
+
+def test_what_was_begun_before_the_first_factor_ends_with_it(
+    app: Flask, inside: FlaskClient, boss: Actor, session: Session, clock: Clock
+) -> None:
+    """Whoever knows the password begins beforehand, and finishes after the owner: nothing is left."""
+    question = question_in(begin_passkey(inside))
+    owner = english(app.test_client())
+    sign_in(owner, "boss")
+    owner.post(f"{FACTOR}/app/begin", data={"current": GOOD})
+    secret = secret_in(owner.get(f"{FACTOR}/app"))
+    assert owner.post(f"{FACTOR}/app", data={"code": digits_at(secret, clock())}).status_code == 200
+    assert grant(owner) == 303, "the first factor counts as shown"
+    assert keep(inside, question).status_code == 422
+    assert not factors.factors_of(session, boss.user_id).passkeys
+
+
+def test_the_password_is_asked_beside_the_factor(inside: FlaskClient, boss: Actor, session: Session) -> None:
+    _, codes = enrol_app(session, boss)
+    tried = {"current": "wrong", "factor_code": codes[0]}
+    assert inside.post(f"{FACTOR}/codes", data=tried).status_code == 422
+    session.rollback()
+    assert factors.factors_of(session, boss.user_id).codes_left == 10, "the code is not spent by it"
+
+
+def test_factors_are_not_guessed_where_they_are_changed(
+    inside: FlaskClient, boss: Actor, session: Session
+) -> None:
+    enrol_app(session, boss)
+    tried = {"current": GOOD, "factor_code": "000000"}
+    statuses = [inside.post(f"{FACTOR}/codes", data=tried).status_code for _ in range(FACTOR_TRIES.name + 1)]
+    assert statuses == [422] * FACTOR_TRIES.name + [429]

@@ -188,13 +188,18 @@ def test_a_change_of_factors_asks_for_the_password_and_is_told(
     sign_in(visitor, "lisi")
     wrong = visitor.post(f"{FACTOR}/app/begin", data={"current": "wrong"})
     assert wrong.status_code == 422 and "present password is not right" in wrong.get_data(as_text=True)
-    enrol(visitor, clock)
+    codes = enrol(visitor, clock)
     assert mails(session)[-1].subject == "您的第二重验证已更改"
     for path in ("app/remove", "codes"):
-        assert visitor.get(f"{FACTOR}/{path}").status_code == 200
-        assert visitor.post(f"{FACTOR}/{path}", data={"current": "wrong"}).status_code == 422
-    assert visitor.post(f"{FACTOR}/codes", data={"current": GOOD}).status_code == 200
-    assert visitor.post(f"{FACTOR}/app/remove", data={"current": GOOD}).status_code == 303
+        assert 'name="factor_code"' in visitor.get(f"{FACTOR}/{path}").get_data(as_text=True)
+        wrong_password = {"current": "wrong", "factor_code": codes[0]}
+        assert visitor.post(f"{FACTOR}/{path}", data=wrong_password).status_code == 422
+    proved = {"current": GOOD, "factor_code": codes[0]}
+    made = visitor.post(f"{FACTOR}/codes", data=proved)
+    assert made.status_code == 200, "a wrong password has not spent the code"
+    (code, *_) = re.findall(r"<code>([0-9A-Z-]{29})</code>", made.get_data(as_text=True))
+    removed = visitor.post(f"{FACTOR}/app/remove", data={"current": GOOD, "factor_code": code})
+    assert removed.status_code == 303
     assert visitor.post(f"{FACTOR}/codes", data={"current": GOOD}).status_code == 422
     assert [act for act in acts(session) if "factor" in act] == ["users.add_factor", "users.remove_factor"]
 
