@@ -27,7 +27,7 @@ from charity.users.queries import LoginUser
 from charity.users.sessions import Found, Where
 from charity.web import locale
 from charity.web.context import current_org, now, settings, today
-from charity.web.limits import client_address, give_back, spend
+from charity.web.limits import client_address, forget, give_back, spend
 from charity.web.routes import safe_next
 
 #: Keys of the session cookie: the token of a whole session, of a half one, where to go then.
@@ -229,6 +229,15 @@ def uncount(own: Session, name: str, username: str, tries: Tries) -> None:
     """Take back a try that was right, or never looked at: it locks nobody out."""
     for key, subject, _most in _subjects(name, username, tries):
         give_back(own, name=key, subject=subject, window_s=tries.window_s, at=now())
+
+
+def unlock(own: Session, username: str) -> None:
+    """Open the sign-in of a name that was locked: a new password was chosen by a link.
+
+    What is counted of the network address alone goes on: it belongs to everybody behind it.
+    """
+    for key, subject, _most in _subjects("sign_in", username, SIGN_IN_TRIES)[1:]:
+        forget(own, name=key, subject=subject)
 
 
 def show_factor(user: LoginUser, session_id: int, code: str, credential: str) -> str:

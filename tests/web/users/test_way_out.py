@@ -1,0 +1,94 @@
+"""The ways out of a locked door: a link by mail, an administrator, a moment of patience."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from charity.users.credentials import SIGN_IN_TRIES
+from charity.users.passwords import passwords_for
+from tests.builders import make_org, make_user
+from tests.doors import GOOD, mails, set_password, sign_in
+
+NEW = "another horse battery"
+
+
+@pytest.fixture
+def org_id(app: Flask, session: Session) -> int:
+    return make_org(session).id
+
+
+@pytest.fixture
+def lisi(session: Session, org_id: int) -> str:
+    """A cashier with a mail address and a password."""
+    make_user(session, org_id=org_id, username="lisi", roles=("cashier",), email="li@example.org")
+    set_password(session, "lisi")
+    return "lisi"
+
+
+@pytest.fixture
+def visitor(app: Flask) -> FlaskClient:
+    return new_visitor(app)
+
+
+def new_visitor(app: Flask, address: str = "127.0.0.1") -> FlaskClient:
+    client = app.test_client()
+    client.set_cookie("language", "en")
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+def newest_link(session: Session) -> str:
+    """Return the path of the link in the newest mail."""
+    found = re.search(r"/password/choose/\S+", mails(session)[-1].body)
+    assert found is not None
+    return found[0]
+
+
+def lock(app: Flask) -> None:
+    """Guess at the name from so many addresses that it is locked everywhere."""
+    for number in range(SIGN_IN_TRIES.name // SIGN_IN_TRIES.name_here):
+        stranger = new_visitor(app, f"198.51.100.{number}")
+        for _ in range(SIGN_IN_TRIES.name_here):
+            sign_in(stranger, "lisi", "wrong password")
+
+
+def test_a_name_locked_on_purpose_opens_with_a_password_chosen_by_link(
+    app: Flask, visitor: FlaskClient, lisi: str, session: Session
+) -> None:
+    lock(app)
+    assert sign_in(visitor, "lisi").status_code == 429
+    visitor.post("/password/forgot", data={"username": "lisi"})
+    link = newest_link(session)
+    assert sign_in(visitor, "lisi").status_code == 429, "asking for a link alone opens nothing"
+    assert visitor.post(link, data={"new": NEW, "again": NEW}).status_code == 200
+    assert sign_in(visitor, "lisi", NEW).status_code == 303
+
+
+def test_whoever_mistyped_the_password_too_often_opens_the_door_by_link(
+    visitor: FlaskClient, lisi: str, session: Session
+) -> None:
+    """The tries at the name from this address are forgotten as well."""
+    for _ in range(SIGN_IN_TRIES.name_here):
+        sign_in(visitor, "lisi", "wrong password")
+    assert sign_in(visitor, "lisi").status_code == 429
+    visitor.post("/password/forgot", data={"username": "lisi"})
+    visitor.post(newest_link(session), data={"new": NEW, "again": NEW})
+    assert sign_in(visitor, "lisi", NEW).status_code == 303
+
+
+def test_a_busy_machine_spends_nobody_s_tries(
+    visitor: FlaskClient, lisi: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as busy:
+        busy.setattr("charity.users.passwords.PATIENCE_S", 0)
+        busy.setattr(passwords_for("test"), "_turns", threading.BoundedSemaphore(1))
+        passwords_for("test")._turns.acquire()
+        statuses = {sign_in(visitor, "lisi").status_code for _ in range(SIGN_IN_TRIES.name_here + 1)}
+    assert statuses == {503}
+    assert sign_in(visitor, "lisi", GOOD).status_code == 303
