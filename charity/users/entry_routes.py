@@ -6,12 +6,13 @@ Part of the shell; no page of its own.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from functools import partial
 
 from flask import redirect, request, session, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from flask_login import login_user
+from flask_login import current_user, login_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -96,6 +97,12 @@ def _set_cookie(response: Response, name: str, value: str, age_s: int) -> None:
     response.set_cookie(
         name, value, max_age=age_s, path="/", secure=settings().is_secure, httponly=True, samesite="Lax"
     )
+
+
+def stay_signed_in(epoch: int) -> None:
+    """Let this session, with a new token, outlive an act that ended every session of the login."""
+    session[TOKEN] = transact(partial(sessions.carry_on, session_id=this_session().id, epoch=epoch))
+    login_user(replace(current_user._get_current_object(), session_epoch=epoch))
 
 
 def where_from() -> Where:

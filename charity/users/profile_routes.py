@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from flask import redirect, session, url_for
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from flask_login import current_user, login_user
+from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from charity.db import db, transact
@@ -18,7 +18,13 @@ from charity.errors import N_, Problem, Refused
 from charity.places.queries import get_unit
 from charity.users import queries, rules, service, sessions
 from charity.users.door_routes import blueprint, private, set_language
-from charity.users.entry_routes import TOKEN, check_own_password, refusal_status, tell, this_session
+from charity.users.entry_routes import (
+    check_own_password,
+    refusal_status,
+    stay_signed_in,
+    tell,
+    this_session,
+)
 from charity.users.factors import Factors, factors_of
 from charity.users.forms import ChangePasswordForm, LanguageForm
 from charity.users.passwords import new_password, passwords_for
@@ -118,9 +124,7 @@ def change_password() -> ResponseReturnValue:
     except Refused as refused:
         form.add_problems(refused.problems)
         return private(render(template, PasswordPage(form), refusal_status(refused)))
-    own_id = this_session().id
-    session[TOKEN] = transact(partial(sessions.carry_on, session_id=own_id, epoch=epoch))
-    login_user(replace(current_user._get_current_object(), session_epoch=epoch))
+    stay_signed_in(epoch)
     return done(
         _("The password was changed; other sessions of your login have ended."), url_for("users.profile")
     )

@@ -30,6 +30,7 @@ from charity.users import (
     sessions,
 )
 from charity.users.door_routes import blueprint, link_of, mail_link, private, tell_old_address
+from charity.users.entry_routes import stay_signed_in
 from charity.users.factor_resets import ResetRow, waiting_reset
 from charity.users.factors import Factors, factors_of
 from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
@@ -276,14 +277,28 @@ def change_person(username: str) -> ResponseReturnValue:
         unit_code=member.unit_code,
     )
 
+    epochs = list[int]()
+
     def work(own: Session) -> None:
         user = service.change_user(own, actor=actor, username=username, details=_details(form), on=today())
+        epochs[:] = [user.session_epoch] if (user.email or "") != contact.email else []
         if contact.email and user.email != contact.email:
             tell_old_address(own, actor, user.display_name, contact.email)
 
     if carried_out(form, work):
-        return done(_("The details were saved."), url_for("users.person", username=username))
+        if epochs and current_user.username == username:
+            stay_signed_in(epochs[0])
+        return done(_changed_words(bool(epochs)), url_for("users.person", username=username))
     return render("users/change_person.html", PersonFormPage(form, member), status_of(form))
+
+
+def _changed_words(is_readdressed: bool) -> str:
+    if is_readdressed:
+        return _(
+            "The details were saved. With the mail address, links sent earlier have lapsed and the"
+            " sessions of this login have ended; send a new link if one is still needed."
+        )
+    return _("The details were saved.")
 
 
 @blueprint.route("/office/people/<username>/grant", methods=["GET", "POST"])

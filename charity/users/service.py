@@ -253,7 +253,7 @@ def add_member(session: Session, *, actor: Actor, username: str, unit_code: str,
 
 
 def change_user(session: Session, *, actor: Actor, username: str, details: Details, on: date) -> User:
-    """Change a person's name, addresses and unit.
+    """Change a person's name, addresses and unit; with the mail address links and sessions lapse.
 
     Raises:
         Refused: ``users_may_not``, ``user_missing``, ``member_missing``, ``user_elsewhere``,
@@ -278,6 +278,7 @@ def change_user(session: Session, *, actor: Actor, username: str, details: Detai
         return user
     if user.email != columns["email"]:
         user.email_changed_by, user.email_changed_at = actor.user_id, actor.at
+        user.session_epoch += 1
     for name, value in columns.items():
         setattr(user, name, value)
     user.sort_key = queries.sort_key(user.display_name)

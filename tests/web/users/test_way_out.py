@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,7 +15,9 @@ from sqlalchemy.orm import Session
 from charity.users.credentials import SIGN_IN_TRIES
 from charity.users.passwords import passwords_for
 from tests.builders import make_org, make_user
+from tests.builders import sign_in as signed_in
 from tests.doors import GOOD, mails, set_password, sign_in
+from tests.support.pages import page
 
 NEW = "another horse battery"
 
@@ -92,3 +96,38 @@ def test_a_busy_machine_spends_nobody_s_tries(
         statuses = {sign_in(visitor, "lisi").status_code for _ in range(SIGN_IN_TRIES.name_here + 1)}
     assert statuses == {503}
     assert sign_in(visitor, "lisi", GOOD).status_code == 303
+
+
+def change_mail(client: FlaskClient, username: str, email: str) -> Any:
+    details = {"display_name": "李四", "email": email, "phone": "", "unit_code": ""}
+    return client.post(f"/office/people/{username}/change", data=details, follow_redirects=True)
+
+
+def test_a_link_mailed_to_a_wrong_address_lapses_with_its_correction(
+    as_role: Callable[..., FlaskClient], visitor: FlaskClient, lisi: str, session: Session
+) -> None:
+    """Whoever reads the old address signs in with it no more, nor goes on with what is open."""
+    office = as_role("administrator")
+    office.set_cookie("language", "en")
+    office.post("/office/people/lisi/link")
+    link = newest_link(session)
+    sign_in(visitor, "lisi")
+    told = "links sent earlier have lapsed"
+    same = change_mail(office, "lisi", "li@example.org")
+    assert told not in same.get_data(as_text=True)
+    assert visitor.get(link).status_code == 200 and visitor.get("/office/").status_code == 200
+    changed = change_mail(office, "lisi", "right@example.org")
+    assert told in page(changed).text
+    assert visitor.post(link, data={"new": NEW, "again": NEW}).status_code == 410
+    assert visitor.get("/office/").status_code == 302
+    assert sign_in(visitor, "lisi").status_code == 303
+
+
+def test_an_administrator_who_changes_the_own_address_stays_signed_in(
+    as_role: Callable[..., FlaskClient], app: Flask
+) -> None:
+    here = as_role("administrator")
+    elsewhere = signed_in(app, "administrator")
+    assert change_mail(here, "administrator", "me@example.org").status_code == 200
+    assert here.get("/office/").status_code == 200
+    assert elsewhere.get("/office/").status_code == 302
