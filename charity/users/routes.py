@@ -22,6 +22,7 @@ from charity.places.queries import unit_choices, units_below
 from charity.users import (
     credentials,
     factor_routes,
+    policies,
     queries,
     reset_routes,
     rules,
@@ -30,7 +31,7 @@ from charity.users import (
     sessions,
 )
 from charity.users.door_routes import blueprint, link_of, mail_link, private, tell_old_address
-from charity.users.entry_routes import stay_signed_in
+from charity.users.entry_routes import floor, stay_signed_in
 from charity.users.factor_resets import ResetRow, waiting_reset
 from charity.users.factors import Factors, factors_of
 from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
@@ -227,7 +228,8 @@ def new_person() -> ResponseReturnValue:
     def work(own: Session) -> None:
         if form.has_login.data:
             unit = form.unit_code.data or ""
-            service.add_member(own, actor=actor, username=form.username.data, unit_code=unit, on=on)
+            user = service.add_member(own, actor=actor, username=form.username.data, unit_code=unit, on=on)
+            policies.demand_at_once(own, user_id=user.id, floor=floor(), on=on)
             return
         details = _details(form)
         user = service.add_user(own, actor=actor, username=form.username.data, details=details, on=on)
@@ -307,8 +309,13 @@ def grant_role(username: str) -> ResponseReturnValue:
     """Let an administrator give a role; what the law keeps apart is refused with its article."""
     actor, member = current_actor(), _member_or_404(username)
     form = GrantForm(member.roles)
-    work = partial(service.grant_role, actor=actor, username=username, on=today())
-    if carried_out(form, lambda own: work(own, role=form.role.data, reason=form.reason.data)):
+
+    def work(own: Session) -> None:
+        role, reason = form.role.data, form.reason.data
+        grant = service.grant_role(own, actor=actor, username=username, role=role, reason=reason, on=today())
+        policies.demand_at_once(own, user_id=grant.user_id, floor=floor(), on=today())
+
+    if carried_out(form, work):
         message = _("%(role)s was given.", role=role_name(form.role.data))
         return done(message, url_for("users.person", username=username))
     known = tuple((translated(role.label), translated(role.description)) for role in rules.ROLES.values())

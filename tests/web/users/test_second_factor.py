@@ -17,6 +17,7 @@ from charity.errors import Problem
 from charity.users import policies
 from charity.users.door_rules import FACTOR_TRIES, Policy
 from tests.builders import NOON, make_actor, make_org, make_user
+from tests.builders import sign_in as signed_in
 from tests.doors import GOOD, actor_of, acts, digits_at, enrol_app, mails, set_password, sign_in
 from tests.support.pages import page
 
@@ -311,8 +312,6 @@ def test_administrators_reset_together_and_end_sessions(
     assert "Another administrator than the one who asked" in mine and "Confirm: take it off" not in mine
     assert first.post("/office/people/lisi/second-factor/confirm").status_code == 422
     make_user(session, org_id=org_id, username="admin2", roles=("administrator",))
-    from tests.builders import sign_in as signed_in
-
     other = signed_in(app, "admin2")
     other.set_cookie("language", "en")
     assert "Confirm: take it off" in other.get("/office/people/lisi").get_data(as_text=True)
@@ -381,3 +380,37 @@ def test_a_forgotten_password_does_not_pass_the_second_factor(
     assert sign_in(visitor, "lisi", new).headers["Location"] == "/sign-in/second"
     assert visitor.get("/office/").status_code == 302
     assert second(visitor, digits_at(secret, clock())).status_code == 303
+
+
+def test_a_role_that_asks_for_a_factor_asks_at_the_next_request(
+    app: Flask, as_role: Callable[..., FlaskClient], session: Session, org_id: int, clock: Clock
+) -> None:
+    """Whoever signed in without money in hand does not go on with it for the rest of the day."""
+    for name in ("wangwu", "zhaoliu"):
+        make_user(session, org_id=org_id, username=name, roles=("gift_clerk",))
+        set_password(session, name)
+    enrol_app(session, actor_of(session, "zhaoliu", org_id=org_id, at=NOON))
+    demand(session, org_id, Policy("money"))
+    bare, held, office = new_visitor(app), signed_in(app, "zhaoliu"), as_role("administrator")
+    sign_in(bare, "wangwu")
+    for name, role in (("wangwu", "archivist"), ("wangwu", "reviewer"), ("zhaoliu", "reviewer")):
+        assert [client.get("/office/").status_code for client in (bare, held)] == [200, 200]
+        given = office.post(f"/office/people/{name}/grant", data={"role": role, "reason": "任职"})
+        assert given.status_code == 303
+        if (name, role) == ("wangwu", "reviewer"):
+            assert bare.get("/office/").headers["Location"] == FACTOR
+            enrol(bare, clock)
+    assert held.get("/office/").status_code == 200, "who has one is not asked to set one up"
+
+
+def test_another_organisation_may_ask_for_a_factor_at_once(
+    app: Flask, as_role: Callable[..., FlaskClient], lisi: Actor, session: Session, visitor: FlaskClient
+) -> None:
+    other = make_org(session, code="XJ", name="夏津县慈善总会", name_en="Xiajin")
+    demand(session, other.id, Policy("everyone"))
+    sign_in(visitor, "lisi")
+    assert visitor.get("/office/").status_code == 200
+    taken_in = {"username": "lisi", "has_login": "y", "display_name": "", "unit_code": ""}
+    answer = as_role("administrator", org_code="XJ").post("/xj/office/new-person", data=taken_in)
+    assert answer.status_code == 303
+    assert visitor.get("/office/").headers["Location"] == FACTOR
