@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from charity.db import db, transact
+from charity.oplog.models import OpLogEntry
+from charity.users import service
 from charity.users.credentials import SIGN_IN_TRIES
 from charity.users.passwords import passwords_for
-from tests.builders import make_org, make_user
+from tests.builders import make_actor, make_org, make_user
 from tests.builders import sign_in as signed_in
 from tests.doors import GOOD, mails, set_password, sign_in
 from tests.support.pages import page
@@ -131,3 +135,37 @@ def test_an_administrator_who_changes_the_own_address_stays_signed_in(
     assert change_mail(here, "administrator", "me@example.org").status_code == 200
     assert here.get("/office/").status_code == 200
     assert elsewhere.get("/office/").status_code == 302
+
+
+def test_as_much_is_done_for_whom_no_link_goes_to(
+    app: Flask, lisi: str, session: Session, org_id: int
+) -> None:
+    """The same statements, so that the time of the answer tells nothing; and one mail alone."""
+    make_user(session, org_id=org_id, username="mailless")
+    make_user(session, org_id=org_id, username="gone", email="gone@example.org")
+    actor, on = make_actor(org_id), make_actor().at.date()
+    transact(
+        lambda own: service.end_membership(own, actor=actor, username="gone", reason="退休", on=on),
+        session=session,
+    )
+    with app.app_context():
+        engine = db.engine
+    done = list[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        done.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    found = {}
+    for name in ("lisi", "mailless", "gone", "nobody"):
+        done.clear()
+        answer = new_visitor(app).post("/password/forgot", data={"username": name})
+        found[name] = [one for one in done if one.split()[0] in ("INSERT", "UPDATE", "SELECT")]
+        assert answer.status_code == 200
+    event.remove(engine, "before_cursor_execute", note)
+    assert any("INTO messages_" in one for one in found["lisi"])
+    assert all(statements == found["lisi"] for statements in found.values())
+    assert [mail.recipient for mail in mails(session)] == ["li@example.org"]
+    session.rollback()
+    rows = session.scalars(select(OpLogEntry).where(OpLogEntry.act == "users.ask_link")).all()
+    assert [row.subject_no for row in rows] == ["lisi", "mailless", "gone", ""]
