@@ -249,7 +249,7 @@ def person(username: str) -> ResponseReturnValue:
     """Show an administrator one person: roles, their history, what was done."""
     actor, member = current_actor(), _member_or_404(username)
     grants = queries.grants_of(db.session(), actor.org_id, username)
-    reset = waiting_reset(db.session(), username=username, at=now())
+    reset = waiting_reset(db.session(), org_id=actor.org_id, username=username, at=now())
     page = PersonPage(
         member=member,
         held=tuple((code, role_name(code)) for code in member.roles),

@@ -366,6 +366,19 @@ def test_two_administrators_take_a_lost_factor_off(
     assert acts(session)[-2:] == ["users.ask_reset", "users.confirm_reset"]
 
 
+def test_a_reset_waits_in_the_organisation_that_asked_alone(
+    session: Session, lisi: Actor, administrators: tuple[Actor, Actor]
+) -> None:
+    enrol_app(session, lisi)
+    transact(ask(administrators[0]), session=session)
+    other = make_org(session, code="XJ", name="夏津县慈善总会", name_en="Xiajin").id
+    found = [
+        factor_resets.waiting_reset(session, org_id=org_id, username="lisi", at=NOON)
+        for org_id in (lisi.org_id, other)
+    ]
+    assert [row is not None for row in found] == [True, False]
+
+
 def test_a_reset_can_be_declined_by_either(
     session: Session, lisi: Actor, administrators: tuple[Actor, Actor]
 ) -> None:
