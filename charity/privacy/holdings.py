@@ -49,10 +49,26 @@ def merged_ids(session: Session, org_id: int, donor_id: int) -> Sequence[int]:
     return sorted({donor_id, *session.scalars(query)})
 
 
-def gather(session: Session, org_id: int, kind: str, key: int) -> dict[str, list[Row]]:
-    """Return what is held about a person: key of ``rules.HOLDINGS`` → rows, amounts in yuan as text."""
-    found = _of_donor(session, org_id, key) if kind == "donor" else _of_user(session, org_id, key)
-    return {holding.key: found[holding.key] for holding in rules.HOLDINGS[kind]}
+def gather(
+    session: Session, org_id: int, kind: str, key: int, *, is_own: bool = False
+) -> dict[str, list[Row]]:
+    """Return what is held about a person: key of ``rules.HOLDINGS`` → rows, amounts in yuan as text.
+
+    Args:
+        session: any session.
+        org_id: the org that is asked. Of a login another org has made it holds roles and log
+            entries; addresses, sign-ins and second factors are that other one's to give.
+        kind: ``donor`` or ``user``.
+        key: inner key of the person.
+        is_own: whether the person reads the own login, which may be read whole anywhere.
+    """
+    if kind == "donor":
+        found = _of_donor(session, org_id, key)
+    else:
+        found = _of_membership(session, org_id, key)
+        home_id = session.scalar(select(User.home_org_id).where(User.id == key))
+        found |= _of_login(session, key) if is_own or home_id == org_id else {}
+    return {holding.key: found.get(holding.key, []) for holding in rules.HOLDINGS[kind]}
 
 
 def _of_donor(session: Session, org_id: int, donor_id: int) -> dict[str, list[Row]]:
@@ -107,7 +123,8 @@ def _of_donor(session: Session, org_id: int, donor_id: int) -> dict[str, list[Ro
     }
 
 
-def _of_user(session: Session, org_id: int, user_id: int) -> dict[str, list[Row]]:
+def _of_membership(session: Session, org_id: int, user_id: int) -> dict[str, list[Row]]:
+    """Return what any org holds about one who works in it."""
     user = session.get_one(User, user_id)
     roles = session.scalars(
         select(RoleGrant)
@@ -119,10 +136,6 @@ def _of_user(session: Session, org_id: int, user_id: int) -> dict[str, list[Row]
         .select_from(OpLogEntry)
         .where(OpLogEntry.org_id == org_id, OpLogEntry.user_id == user_id)
     )
-    sessions = session.scalars(
-        select(OpenSession).where(OpenSession.user_id == user_id).order_by(OpenSession.started_at)
-    )
-    held = factors_of(session, user_id)
     return {
         "login": [
             {"name": user.display_name, "username": user.username, "since": user.created_at.isoformat()},
@@ -136,6 +149,16 @@ def _of_user(session: Session, org_id: int, user_id: int) -> dict[str, list[Row]
             ),
         ],
         "log": [{"entries": entries or 0}] if entries else [],
+    }
+
+
+def _of_login(session: Session, user_id: int) -> dict[str, list[Row]]:
+    """Return what the org that made a login holds besides."""
+    user, held = session.get_one(User, user_id), factors_of(session, user_id)
+    sessions = session.scalars(
+        select(OpenSession).where(OpenSession.user_id == user_id).order_by(OpenSession.started_at)
+    )
+    return {
         "contact": [{"email": user.email or "", "phone": user.phone or ""}]
         if user.email or user.phone
         else [],

@@ -153,6 +153,10 @@ PROBLEMS = register(
         "request_answer": N_("Write what the person is told."),
         "request_not_open": N_("The copy can be handed over once the request was granted."),
         "request_day": N_("A request is not received in the future."),
+        "request_elsewhere": N_(
+            "This login was made by another organisation, which keeps its addresses and sign-ins; send the"
+            " person there."
+        ),
         "request_staff": N_("This person still works here; end the membership first."),
     }
 )

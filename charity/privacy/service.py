@@ -199,7 +199,8 @@ def fulfil_request(session: Session, *, actor: Actor, public_no: str, answer: st
         on: today.
 
     Raises:
-        Refused: see :func:`_step`; ``request_answer``, ``request_subject``, ``request_staff``.
+        Refused: see :func:`_step`; ``request_answer``, ``request_subject``, ``request_staff``,
+            ``request_elsewhere``.
     """
     with session.no_autoflush:
         row = _step(session, actor, public_no, "fulfil")
@@ -223,7 +224,7 @@ def _erase(session: Session, actor: Actor, row: DataRequest, on: date) -> None:
         return
     if queries.standing(session, actor.org_id, key, on) is not None:
         raise refuse("request_staff")
-    _erase_user(session, key)
+    _erase_user(session, actor.org_id, key)
 
 
 def _erase_donor(session: Session, org_id: int, donor_id: int) -> None:
@@ -243,8 +244,10 @@ def _erase_donor(session: Session, org_id: int, donor_id: int) -> None:
     bump(session, org_id, TOPIC)
 
 
-def _erase_user(session: Session, user_id: int) -> None:
+def _erase_user(session: Session, org_id: int, user_id: int) -> None:
     user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
+    if user.home_org_id != org_id:
+        raise refuse("request_elsewhere")
     if user.is_active:
         # The login works in another org: it is that one's to decide.
         raise refuse("request_staff")
@@ -278,4 +281,4 @@ def copy_for(session: Session, *, actor: Actor, public_no: str) -> tuple[DataReq
 def own_copy(session: Session, *, actor: Actor) -> dict[str, Any]:
     """Return what is held about the own login, and log that it was taken."""
     record(session, actor=actor, act="privacy.own_copy")
-    return holdings.gather(session, actor.org_id, "user", actor.user_id)
+    return holdings.gather(session, actor.org_id, "user", actor.user_id, is_own=True)

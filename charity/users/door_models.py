@@ -57,7 +57,7 @@ class OpenSession(Base):
     proved_at: Mapped[datetime | None]
     #: Whether the person must set up a second factor before anything else.
     must_enrol: Mapped[bool] = mapped_column(Boolean, default=False)
-    #: Question a passkey is to sign, base64url; empty when none is open.
+    #: What is asked of a passkey (make, show) and the question it is to sign; empty when none is open.
     challenge: Mapped[str] = mapped_column(String(100), default="")
     #: When it was asked; None when none is open.
     challenge_at: Mapped[datetime | None]
@@ -75,7 +75,7 @@ class AuthenticatorApp(Base):
     user_id: Mapped[int] = mapped_column(
         Id, ForeignKey("users_user.id"), primary_key=True, autoincrement=False
     )
-    #: The shared secret, base 32, sealed.
+    #: The shared secret, base 32, sealed; while it waits, with the session that asked for it.
     secret: Mapped[str] = mapped_column(SealedText("users_authenticator_app.secret"))
     made_at: Mapped[datetime]
     #: When the person showed that the app works; None: not in force.

@@ -31,6 +31,8 @@ from charity.users.entry_routes import (
     set_language,
     tell,
     this_session,
+    uncount,
+    unlock,
 )
 from charity.users.forms import ForgotForm, NewPasswordForm, SignInForm
 from charity.users.links import LinkClaim, make_token, read_token
@@ -136,6 +138,9 @@ def door() -> ResponseReturnValue:
         is_outdated = is_right and passwords.is_outdated(stored)
         new_hash = passwords.hash(form.password.data) if is_outdated else ""
     except Refused as busy:
+        # Nobody looked at the password: the try is not the person's to pay for.
+        tries = credentials.SIGN_IN_TRIES
+        transact(partial(uncount, name="sign_in", username=username, tries=tries))
         return _door("users/sign_in.html", form, *busy.problems, status=503)
     if not is_right or found is None:
         is_known = found is not None
@@ -220,16 +225,21 @@ def forgot_password() -> ResponseReturnValue:
 
     def ask(own: Session) -> None:
         found = sign_in.mailable_user(own, actor=actor, username=username)
-        if found is not None:
-            mail_link(own, actor, *found, credentials.RESET_LIFE)
+        # Where no mail goes, one is written all the same and taken back: the answer takes as long.
+        nobody_s = (LoginUser(0, username, username, 0, ""), "nobody@example.org")
+        with own.begin_nested() as written:
+            mail_link(own, actor, *(found or nobody_s), credentials.RESET_LIFE)
+            if found is None:
+                written.rollback()
 
     transact(ask)
     return private(render("users/link_sent.html", DoorPage(None)))
 
 
 def _choose(own: Session, *, claim: LinkClaim, new: NewPassword) -> None:
-    """Save a password chosen by link, and tell the person by mail."""
+    """Save a password chosen by link, open a locked name again, and tell the person by mail."""
     user = service.choose_password(own, actor=nobody(), claim=claim, new=new)
+    unlock(own, user.username)
     tell(
         own, user.id, N_("Your password was changed"), N_("the password of your login was chosen by a link.")
     )

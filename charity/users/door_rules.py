@@ -74,10 +74,14 @@ PROBLEMS = register(
         "factor_wrong": N_("This code is not right, or was used before. Wait for the next one."),
         "factor_locked": N_("Too many wrong codes. Wait a quarter of an hour, or ask an administrator."),
         "factor_missing": N_("Your login has no second factor yet. Set one up in your profile first."),
+        "factor_again": N_(
+            "Show your second factor as well: the digits of the app, a passkey or a recovery code."
+        ),
         "factor_demanded": N_(
             "This organisation asks your roles for a second factor;"
             " set up another one before you remove the last."
         ),
+        "password_locked": N_("Too many wrong passwords. Wait a quarter of an hour."),
         "app_expired": N_("This code to scan is too old. Begin again."),
         "passkey_refused": N_("The passkey was not accepted. Try again, or use another way."),
         "passkey_known": N_("This passkey belongs to a login already."),

@@ -6,12 +6,13 @@ Part of the shell; no page of its own.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from functools import partial
 
 from flask import redirect, request, session, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from flask_login import login_user
+from flask_login import current_user, login_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -27,7 +28,7 @@ from charity.users.queries import LoginUser
 from charity.users.sessions import Found, Where
 from charity.web import locale
 from charity.web.context import current_org, now, settings, today
-from charity.web.limits import client_address, give_back, spend
+from charity.web.limits import client_address, forget, give_back, spend
 from charity.web.routes import safe_next
 
 #: Keys of the session cookie: the token of a whole session, of a half one, where to go then.
@@ -38,6 +39,8 @@ WANTED = "wanted"
 _FOUND = "charity.session"
 #: The long-lived cookie by which a browser is known again; opens nothing.
 _DEVICE_AGE_S = 180 * 24 * 3600
+#: Name of the limit of pages that ask for the password again.
+_AGAIN = "password_again"
 
 
 def device_cookie() -> str:
@@ -96,6 +99,12 @@ def _set_cookie(response: Response, name: str, value: str, age_s: int) -> None:
     )
 
 
+def stay_signed_in(epoch: int) -> None:
+    """Let this session, with a new token, outlive an act that ended every session of the login."""
+    session[TOKEN] = transact(partial(sessions.carry_on, session_id=this_session().id, epoch=epoch))
+    login_user(replace(current_user._get_current_object(), session_epoch=epoch))
+
+
 def where_from() -> Where:
     """Return from where this request comes; the token is new for a browser not seen before."""
     known = request.cookies.get(device_cookie(), "")
@@ -109,7 +118,7 @@ def ask_for_second(user: LoginUser, wanted: str, new_hash: str) -> Response:
     where, at = where_from(), now()
 
     def work(own: Session) -> str:
-        _uncount_sign_in(own, user.username)
+        uncount(own, "sign_in", user.username, SIGN_IN_TRIES)
         sign_in.record_first_step(own, actor=acting(user), user=user, new_hash=new_hash)
         return sessions.begin(own, user=user, where=where, stage="half", at=at)
 
@@ -132,7 +141,7 @@ def let_in(user: LoginUser, wanted: str, *, factor: str = "", new_hash: str = ""
 
     def work(own: Session) -> str:
         if not factor:
-            _uncount_sign_in(own, user.username)
+            uncount(own, "sign_in", user.username, SIGN_IN_TRIES)
         is_new = sessions.is_new_device(own, user_id=user.id, device_token=where.device_token)
         demanded = policies.is_demanded_of(own, user_id=user.id, floor=floor(), on=today())
         must_enrol = demanded and not factors.factors_of(own, user.id).is_any
@@ -223,10 +232,19 @@ def may_try(name: str, username: str, tries: Tries) -> bool:
     return transact(count)
 
 
-def _uncount_sign_in(own: Session, username: str) -> None:
-    """Take back a try whose password was right: who signs in often locks nobody out, nor himself."""
-    for key, subject, _most in _subjects("sign_in", username, SIGN_IN_TRIES):
-        give_back(own, name=key, subject=subject, window_s=SIGN_IN_TRIES.window_s, at=now())
+def uncount(own: Session, name: str, username: str, tries: Tries) -> None:
+    """Take back a try that was right, or never looked at: it locks nobody out."""
+    for key, subject, _most in _subjects(name, username, tries):
+        give_back(own, name=key, subject=subject, window_s=tries.window_s, at=now())
+
+
+def unlock(own: Session, username: str) -> None:
+    """Open the sign-in of a name that was locked: a new password was chosen by a link.
+
+    What is counted of the network address alone goes on: it belongs to everybody behind it.
+    """
+    for key, subject, _most in _subjects("sign_in", username, SIGN_IN_TRIES)[1:]:
+        forget(own, name=key, subject=subject)
 
 
 def show_factor(user: LoginUser, session_id: int, code: str, credential: str) -> str:
@@ -240,7 +258,7 @@ def show_factor(user: LoginUser, session_id: int, code: str, credential: str) ->
         raise Refused(Problem("factor_locked"))
     try:
         if credential and here is not None:
-            question = transact(partial(passkeys.take_question, session_id=session_id, at=at))
+            question = transact(partial(passkeys.take_question, session_id=session_id, purpose="show", at=at))
             transact(
                 partial(
                     passkeys.use_passkey,
@@ -274,15 +292,33 @@ def question_for(user: LoginUser, session_id: int) -> str:
     )
 
 
-def check_own_password(user: LoginUser, text: str) -> None:
-    """Make sure that whoever sits here knows the password, before a factor is changed.
+def refusal_status(refused: Refused) -> int:
+    """Return the status of a page that shows a refusal: 429 where no try is left, 503 while busy."""
+    codes = refused.codes
+    if "password_locked" in codes or "factor_locked" in codes:
+        return 429
+    return 503 if "sign_in_busy" in codes else 422
+
+
+def check_own_password(user: LoginUser, text: str) -> LoginUser:
+    """Make sure that whoever sits here knows the password; return the login it was checked for.
+
+    Tries are counted, of all pages that ask together, and refused ones are logged: an open
+    desk or a stolen cookie is not to find out the password here.
 
     Raises:
-        Refused: ``sign_in_locked``, ``password_wrong``, ``sign_in_busy``.
+        Refused: ``password_locked``, ``password_wrong``, ``sign_in_busy``.
     """
-    if not may_try("password_again", user.username, door_rules.FACTOR_TRIES):
-        raise Refused(Problem("factor_locked"))
+    if not may_try(_AGAIN, user.username, door_rules.FACTOR_TRIES):
+        raise Refused(Problem("password_locked", {}, "current"))
     found = queries.credentials(db.session(), user.username)
-    passwords = passwords_for(settings().environment)
-    if found is None or not passwords.matches(found.password_hash, text):
+    try:
+        is_right = passwords_for(settings().environment).matches(found.password_hash if found else "", text)
+    except Refused:
+        transact(partial(uncount, name=_AGAIN, username=user.username, tries=door_rules.FACTOR_TRIES))
+        raise
+    if found is None or not is_right:
+        transact(partial(sign_in.record_wrong_password, actor=acting(user), username=user.username))
         raise Refused(Problem("password_wrong", {}, "current"))
+    transact(partial(uncount, name=_AGAIN, username=user.username, tries=door_rules.FACTOR_TRIES))
+    return found.user

@@ -74,13 +74,14 @@ def _waiting(session: Session, user_id: int) -> FactorReset | None:
     )
 
 
-def waiting_reset(session: Session, *, username: str, at: datetime) -> ResetRow | None:
-    """Return the reset that waits for a person; None when there is none."""
+def waiting_reset(session: Session, *, org_id: int, username: str, at: datetime) -> ResetRow | None:
+    """Return the reset that waits for a person; None when none of this org does."""
     found = session.execute(
         select(FactorReset, User.display_name)
         .join(User, User.id == FactorReset.asked_by, isouter=True)
         .where(
             FactorReset.user_id == select(User.id).where(User.username == username).scalar_subquery(),
+            FactorReset.org_id == org_id,
             FactorReset.state == "asked",
         )
     ).first()

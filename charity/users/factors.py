@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from charity.db import Actor
@@ -23,7 +23,7 @@ from charity.oplog import rules as log_rules
 from charity.oplog.service import record
 from charity.sealed import keyed_hash
 from charity.users import door_rules
-from charity.users.door_models import AuthenticatorApp, Passkey, RecoveryCode
+from charity.users.door_models import AuthenticatorApp, OpenSession, Passkey, RecoveryCode
 from charity.users.models import User
 
 log_rules.register_acts(
@@ -104,11 +104,17 @@ def lock(session: Session, user_id: int) -> User:
     return session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
 
 
-def begin_app(session: Session, *, actor: Actor) -> str:
+def begin_app(session: Session, *, actor: Actor, session_id: int) -> str:
     """Make a secret for an app and return it, base 32; it is in force once it was confirmed.
 
     A secret that is in force already stays so until the new one is confirmed elsewhere:
-    it must be removed first.
+    it must be removed first. One that waits is seen and confirmed by the session alone in
+    which the password was given, so that nobody else's session puts an app of its own in.
+
+    Args:
+        session: a writing session.
+        actor: whose app it will be.
+        session_id: the session that asks.
 
     Raises:
         Refused: ``app_expired`` when an app is in force.
@@ -121,17 +127,18 @@ def begin_app(session: Session, *, actor: Actor) -> str:
     if row is None:
         row = AuthenticatorApp(user_id=actor.user_id)
         session.add(row)
-    row.secret, row.made_at, row.confirmed_at, row.last_step = secret, actor.at, None, 0
+    row.secret, row.made_at, row.confirmed_at, row.last_step = f"{secret} {session_id}", actor.at, None, 0
     session.flush()
     return secret
 
 
-def waiting_secret(session: Session, *, user_id: int, at: datetime) -> str | None:
-    """Return the secret that waits to be confirmed; None when there is none or it is too old."""
+def waiting_secret(session: Session, *, user_id: int, session_id: int, at: datetime) -> str | None:
+    """Return the secret this session has asked for; None when there is none or it is too old."""
     row = session.get(AuthenticatorApp, user_id)
     if row is None or row.confirmed_at is not None or at - row.made_at > door_rules.ENROL_LIFE:
         return None
-    return row.secret
+    secret, _, asker = row.secret.partition(" ")
+    return secret if asker == str(session_id) else None
 
 
 def otpauth_address(secret: str, *, username: str, issuer: str) -> str:
@@ -160,23 +167,29 @@ def matching_step(secret: str, code: str, *, after: int, at: datetime) -> int | 
     return found
 
 
-def confirm_app(session: Session, *, actor: Actor, code: str) -> tuple[str, ...]:
+def confirm_app(session: Session, *, actor: Actor, session_id: int, code: str) -> tuple[str, ...]:
     """Put the waiting app in force; return recovery codes when they are the first, else none.
+
+    Args:
+        session: a writing session.
+        actor: whose app.
+        session_id: the session that asked for its secret.
+        code: the first digits, as typed.
 
     Raises:
         Refused: ``app_expired``, ``factor_wrong``.
     """
     lock(session, actor.user_id)
     had_any = factors_of(session, actor.user_id).is_any
-    secret = waiting_secret(session, user_id=actor.user_id, at=actor.at)
+    secret = waiting_secret(session, user_id=actor.user_id, session_id=session_id, at=actor.at)
     if secret is None:
         raise refuse("app_expired", "code")
     step = matching_step(secret, digits_of(code), after=0, at=actor.at)
     if step is None:
         raise refuse("factor_wrong", "code")
     row = session.get_one(AuthenticatorApp, actor.user_id)
-    row.confirmed_at, row.last_step = actor.at, step
-    session.flush()
+    row.secret, row.confirmed_at, row.last_step = secret, actor.at, step
+    drop_begun(session, actor.user_id)
     record(session, actor=actor, act="users.add_factor", factor="app")
     return () if had_any else make_codes(session, actor=actor)
 
@@ -268,6 +281,25 @@ def drop_codes_of_none(session: Session, user_id: int) -> None:
     session.expire_all()
     if not factors_of(session, user_id).is_any:
         session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+
+
+def drop_begun(session: Session, user_id: int) -> None:
+    """Close what was begun for a login: a secret that waits, questions for a new passkey.
+
+    Called when a factor comes into force: what another session began with the password
+    alone, before there was a factor to show, must not be finished after it.
+    """
+    session.flush()
+    session.execute(
+        delete(AuthenticatorApp).where(
+            AuthenticatorApp.user_id == user_id, AuthenticatorApp.confirmed_at.is_(None)
+        )
+    )
+    session.execute(
+        update(OpenSession)
+        .where(OpenSession.user_id == user_id, OpenSession.challenge.startswith("make:"))
+        .values(challenge="", challenge_at=None)
+    )
 
 
 def drop_all(session: Session, user_id: int) -> None:

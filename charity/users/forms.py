@@ -65,7 +65,7 @@ class FactorForm(BaseForm):
     factor_credential = HiddenField()
 
 
-class AgainForm(BaseForm):
+class AgainForm(FactorForm):
     current = PasswordField(
         _("Present password"), [InputRequired()], render_kw={"autocomplete": "current-password"}
     )

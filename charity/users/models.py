@@ -38,7 +38,8 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(200), default="")
     #: When the password was last chosen.
     password_at: Mapped[datetime | None]
-    #: Rises with each new password and when the login is closed; sessions and links name it.
+    #: Rises with each new password or mail address and when the login is closed; sessions and links
+    #: name it.
     session_epoch: Mapped[int] = mapped_column(default=1)
     #: Whether the person may sign in at all.
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)

@@ -1,7 +1,8 @@
 """Passkeys (WebAuthn) as a second factor. Never commits.
 
-The question a device signs is kept in the row of the session that asked, is good for
-five minutes and for one answer. A passkey is asked for after the password and never in
+The question a device signs is kept in the row of the session that asked, with what it
+was asked for; it is good for five minutes and for one answer of that kind: what was asked
+to show a key never takes a new one. A passkey is asked for after the password and never in
 its place: offices share machines, and a borrowed phone must not be enough.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 import json
 import secrets
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -24,34 +26,22 @@ from charity.users import door_rules, factors
 from charity.users.door_models import OpenSession, Passkey
 from charity.users.models import User
 
+#: What a question is for: a new key, or a key that is there already.
+Purpose = Literal["make", "show"]
+
 
 def _user_handle(user_id: int) -> bytes:
     """Return what a device files a key under: no name, no inner key."""
     return hashlib.sha256(f"charity passkey {user_id}".encode()).digest()
 
 
-def _ask(session: Session, session_id: int, at: datetime) -> bytes:
+def _ask(session: Session, session_id: int, purpose: Purpose, at: datetime) -> bytes:
     """Write a fresh question into a session's row and return its bytes."""
     challenge = secrets.token_urlsafe(32)
     row = session.get_one(OpenSession, session_id)
-    row.challenge, row.challenge_at = challenge, at
+    row.challenge, row.challenge_at = f"{purpose}:{challenge}", at
     session.flush()
     return challenge.encode()
-
-
-def _take_question(session: Session, session_id: int, at: datetime) -> bytes:
-    """Return the open question of a session and close it.
-
-    Raises:
-        Refused: ``passkey_refused``.
-    """
-    row = session.scalars(select(OpenSession).where(OpenSession.id == session_id).with_for_update()).one()
-    asked, asked_at = row.challenge, row.challenge_at
-    row.challenge, row.challenge_at = "", None
-    session.flush()
-    if not asked or asked_at is None or at - asked_at > door_rules.CHALLENGE_LIFE:
-        raise refuse("passkey_refused")
-    return asked.encode()
 
 
 def _described(rows: list[Passkey]) -> list[object]:
@@ -98,7 +88,7 @@ def ask_to_make(
         user_id=_user_handle(actor.user_id),
         user_name=username,
         user_display_name=actor.name,
-        challenge=_ask(session, session_id, actor.at),
+        challenge=_ask(session, session_id, "make", actor.at),
         exclude_credentials=_described(held),  # type: ignore[arg-type]
         authenticator_selection=AuthenticatorSelectionCriteria(
             # Found by the login's list of keys; a slot on a small security key is not used up.
@@ -155,20 +145,33 @@ def add_passkey(
             made_at=actor.at,
         )
     )
-    session.flush()
+    factors.drop_begun(session, actor.user_id)
     record(session, actor=actor, act="users.add_factor", factor="passkey")
     return () if held.is_any else factors.make_codes(session, actor=actor)
 
 
-def take_question(session: Session, *, session_id: int, at: datetime) -> bytes:
+def take_question(session: Session, *, session_id: int, purpose: Purpose, at: datetime) -> bytes:
     """Return the open question of a session, which is closed by it whatever the answer is.
 
     To be called in a transaction of its own: a wrong answer must not leave it open.
 
+    Args:
+        session: a writing session.
+        session_id: the session that asked.
+        purpose: what the answer is for; a question asked for something else is none.
+        at: the present instant.
+
     Raises:
         Refused: ``passkey_refused``.
     """
-    return _take_question(session, session_id, at)
+    row = session.scalars(select(OpenSession).where(OpenSession.id == session_id).with_for_update()).one()
+    (asked_for, _, asked), asked_at = row.challenge.partition(":"), row.challenge_at
+    row.challenge, row.challenge_at = "", None
+    session.flush()
+    is_open = asked_at is not None and at - asked_at <= door_rules.CHALLENGE_LIFE
+    if not asked or asked_for != purpose or not is_open:
+        raise refuse("passkey_refused")
+    return asked.encode()
 
 
 def ask_to_show(
@@ -182,7 +185,7 @@ def ask_to_show(
         return ""
     options = generate_authentication_options(
         rp_id=site[0],
-        challenge=_ask(session, session_id, at),
+        challenge=_ask(session, session_id, "show", at),
         allow_credentials=_described(held),  # type: ignore[arg-type]
     )
     return options_to_json(options)

@@ -16,7 +16,7 @@ from charity.names import clean_line
 from charity.oplog import rules as log_rules
 from charity.oplog.rules import Change
 from charity.oplog.service import record
-from charity.users import door_rules, queries
+from charity.users import door_rules, factors, queries, sessions
 from charity.users.door_models import SignInPolicy
 from charity.users.door_rules import Policy
 from charity.users.models import Membership, User
@@ -81,6 +81,25 @@ def is_demanded_of(session: Session, *, user_id: int, floor: Policy, on: date) -
         if standing and door_rules.is_demanded(policy_of(session, org_id, floor), standing.roles):
             return True
     return False
+
+
+def demand_at_once(session: Session, *, user_id: int, floor: Policy, on: date) -> None:
+    """Have a login that was just given rights set up a second factor, if it is asked for one now.
+
+    Open sessions go on with the next request where it is set up: who signed in with no money
+    in hand is not to move any for the rest of the day.
+
+    Args:
+        session: the writing session of the act.
+        user_id: who was given a role, or taken into an org.
+        floor: what the installation asks.
+        on: today.
+    """
+    session.flush()
+    if factors.factors_of(session, user_id).is_any:
+        return
+    if is_demanded_of(session, user_id=user_id, floor=floor, on=on):
+        sessions.ask_to_enrol(session, user_id=user_id)
 
 
 def set_policy(session: Session, *, actor: Actor, policy: Policy, reason: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from flask import redirect, session, url_for
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from flask_login import current_user, login_user
+from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from charity.db import db, transact
@@ -18,7 +18,13 @@ from charity.errors import N_, Problem, Refused
 from charity.places.queries import get_unit
 from charity.users import queries, rules, service, sessions
 from charity.users.door_routes import blueprint, private, set_language
-from charity.users.entry_routes import TOKEN, tell, this_session
+from charity.users.entry_routes import (
+    check_own_password,
+    refusal_status,
+    stay_signed_in,
+    tell,
+    this_session,
+)
 from charity.users.factors import Factors, factors_of
 from charity.users.forms import ChangePasswordForm, LanguageForm
 from charity.users.passwords import new_password, passwords_for
@@ -117,10 +123,8 @@ def change_password() -> ResponseReturnValue:
         epoch = _change_password(form)
     except Refused as refused:
         form.add_problems(refused.problems)
-        return private(render(template, PasswordPage(form), 422))
-    own_id = this_session().id
-    session[TOKEN] = transact(partial(sessions.carry_on, session_id=own_id, epoch=epoch))
-    login_user(replace(current_user._get_current_object(), session_epoch=epoch))
+        return private(render(template, PasswordPage(form), refusal_status(refused)))
+    stay_signed_in(epoch)
     return done(
         _("The password was changed; other sessions of your login have ended."), url_for("users.profile")
     )
@@ -130,19 +134,17 @@ def _change_password(form: ChangePasswordForm) -> int:
     """Change the own password and tell the person by mail; return the new session epoch.
 
     Raises:
-        Refused: ``password_not_repeated``, ``password_wrong``, ``sign_in_busy`` and the
-            problems of a new password.
+        Refused: ``password_not_repeated``, ``password_locked``, ``password_wrong``,
+            ``sign_in_busy`` and the problems of a new password.
     """
-    actor, passwords = current_actor(), passwords_for(settings().environment)
-    found = queries.credentials(db.session(), current_user.username)
+    actor = current_actor()
     if form.new.data != form.again.data:
         raise Refused(Problem("password_not_repeated", {}, "again"))
-    if found is None or not passwords.matches(found.password_hash, form.current.data):
-        raise Refused(Problem("password_wrong", {}, "current"))
-    chosen = new_password(passwords, found.user.username, form.new.data)
+    seen = check_own_password(current_user._get_current_object(), form.current.data)
+    chosen = new_password(passwords_for(settings().environment), seen.username, form.new.data)
 
     def work(own: Session) -> int:
-        user = service.change_password(own, actor=actor, seen_epoch=found.user.session_epoch, new=chosen)
+        user = service.change_password(own, actor=actor, seen_epoch=seen.session_epoch, new=chosen)
         tell(own, user.id, N_("Your password was changed"), N_("the password of your login was changed."))
         return user.session_epoch
 

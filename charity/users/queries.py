@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from charity.db import Actor
 from charity.names import fold_text, pinyin_key
 from charity.periods import business_date
-from charity.places.models import Unit
+from charity.places.models import Org, Unit
 from charity.users import rules
 from charity.users.models import Membership, RoleGrant, User
 
@@ -329,7 +329,12 @@ def sort_key(name: str) -> str:
 
 
 def is_last_administrator(session: Session, org_id: int, user_id: int, on: date) -> bool:
-    """Say whether nobody but this person may give roles in an org on a day."""
+    """Say whether nobody but this person may give roles in an org on a day.
+
+    To be asked in the transaction that takes somebody out: the org's row is locked, or two
+    administrators who take each other out at once would each find the other still there.
+    """
+    session.execute(select(Org.id).where(Org.id == org_id).with_for_update(key_share=True))
     managers = [code for code, role in rules.ROLES.items() if "users.manage" in role.permissions]
     held = session.scalars(
         select(RoleGrant.user_id).where(

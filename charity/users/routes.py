@@ -22,6 +22,7 @@ from charity.places.queries import unit_choices, units_below
 from charity.users import (
     credentials,
     factor_routes,
+    policies,
     queries,
     reset_routes,
     rules,
@@ -30,6 +31,7 @@ from charity.users import (
     sessions,
 )
 from charity.users.door_routes import blueprint, link_of, mail_link, private, tell_old_address
+from charity.users.entry_routes import floor, stay_signed_in
 from charity.users.factor_resets import ResetRow, waiting_reset
 from charity.users.factors import Factors, factors_of
 from charity.users.forms import GrantForm, NewPersonForm, PeopleFilter, PersonForm, ReasonForm
@@ -226,7 +228,8 @@ def new_person() -> ResponseReturnValue:
     def work(own: Session) -> None:
         if form.has_login.data:
             unit = form.unit_code.data or ""
-            service.add_member(own, actor=actor, username=form.username.data, unit_code=unit, on=on)
+            user = service.add_member(own, actor=actor, username=form.username.data, unit_code=unit, on=on)
+            policies.demand_at_once(own, user_id=user.id, floor=floor(), on=on)
             return
         details = _details(form)
         user = service.add_user(own, actor=actor, username=form.username.data, details=details, on=on)
@@ -246,7 +249,7 @@ def person(username: str) -> ResponseReturnValue:
     """Show an administrator one person: roles, their history, what was done."""
     actor, member = current_actor(), _member_or_404(username)
     grants = queries.grants_of(db.session(), actor.org_id, username)
-    reset = waiting_reset(db.session(), username=username, at=now())
+    reset = waiting_reset(db.session(), org_id=actor.org_id, username=username, at=now())
     page = PersonPage(
         member=member,
         held=tuple((code, role_name(code)) for code in member.roles),
@@ -276,14 +279,28 @@ def change_person(username: str) -> ResponseReturnValue:
         unit_code=member.unit_code,
     )
 
+    epochs = list[int]()
+
     def work(own: Session) -> None:
         user = service.change_user(own, actor=actor, username=username, details=_details(form), on=today())
+        epochs[:] = [user.session_epoch] if (user.email or "") != contact.email else []
         if contact.email and user.email != contact.email:
             tell_old_address(own, actor, user.display_name, contact.email)
 
     if carried_out(form, work):
-        return done(_("The details were saved."), url_for("users.person", username=username))
+        if epochs and current_user.username == username:
+            stay_signed_in(epochs[0])
+        return done(_changed_words(bool(epochs)), url_for("users.person", username=username))
     return render("users/change_person.html", PersonFormPage(form, member), status_of(form))
+
+
+def _changed_words(is_readdressed: bool) -> str:
+    if is_readdressed:
+        return _(
+            "The details were saved. With the mail address, links sent earlier have lapsed and the"
+            " sessions of this login have ended; send a new link if one is still needed."
+        )
+    return _("The details were saved.")
 
 
 @blueprint.route("/office/people/<username>/grant", methods=["GET", "POST"])
@@ -292,8 +309,13 @@ def grant_role(username: str) -> ResponseReturnValue:
     """Let an administrator give a role; what the law keeps apart is refused with its article."""
     actor, member = current_actor(), _member_or_404(username)
     form = GrantForm(member.roles)
-    work = partial(service.grant_role, actor=actor, username=username, on=today())
-    if carried_out(form, lambda own: work(own, role=form.role.data, reason=form.reason.data)):
+
+    def work(own: Session) -> None:
+        role, reason = form.role.data, form.reason.data
+        grant = service.grant_role(own, actor=actor, username=username, role=role, reason=reason, on=today())
+        policies.demand_at_once(own, user_id=grant.user_id, floor=floor(), on=today())
+
+    if carried_out(form, work):
         message = _("%(role)s was given.", role=role_name(form.role.data))
         return done(message, url_for("users.person", username=username))
     known = tuple((translated(role.label), translated(role.description)) for role in rules.ROLES.values())

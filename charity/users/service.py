@@ -70,10 +70,6 @@ log_rules.register_acts(
         "users.ask_link": N_("Asked for a link to choose a password"),
         "users.change_password": N_("Changed the own password"),
         "users.choose_password": N_("Chose a password by link"),
-        "users.sign_in": N_("Signed in"),
-        "users.first_step": N_("Gave the right password; the second factor is awaited"),
-        "users.sign_in_refused": N_("Was refused at sign-in"),
-        "users.sign_out": N_("Signed out"),
     }
 )
 log_rules.register_subjects({"user": N_("Login")})
@@ -257,7 +253,7 @@ def add_member(session: Session, *, actor: Actor, username: str, unit_code: str,
 
 
 def change_user(session: Session, *, actor: Actor, username: str, details: Details, on: date) -> User:
-    """Change a person's name, addresses and unit.
+    """Change a person's name, addresses and unit; with the mail address links and sessions lapse.
 
     Raises:
         Refused: ``users_may_not``, ``user_missing``, ``member_missing``, ``user_elsewhere``,
@@ -282,6 +278,7 @@ def change_user(session: Session, *, actor: Actor, username: str, details: Detai
         return user
     if user.email != columns["email"]:
         user.email_changed_by, user.email_changed_at = actor.user_id, actor.at
+        user.session_epoch += 1
     for name, value in columns.items():
         setattr(user, name, value)
     user.sort_key = queries.sort_key(user.display_name)

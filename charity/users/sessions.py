@@ -184,6 +184,15 @@ def prove(session: Session, *, session_id: int, at: datetime) -> None:
     )
 
 
+def ask_to_enrol(session: Session, *, user_id: int) -> None:
+    """Have every open session of a login set up a second factor before anything else."""
+    session.execute(
+        update(OpenSession)
+        .where(OpenSession.user_id == user_id, OpenSession.stage == "whole", OpenSession.ended_at.is_(None))
+        .values(must_enrol=True)
+    )
+
+
 def carry_on(session: Session, *, session_id: int, epoch: int) -> str:
     """Let one session outlive a change of password; return its new token."""
     token = new_token()

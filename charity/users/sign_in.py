@@ -6,15 +6,29 @@ never inside one: on SQLite a writing transaction would make everybody wait.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from charity import sealed
 from charity.db import Actor
+from charity.errors import N_
+from charity.oplog import rules as log_rules
 from charity.oplog.service import record
 from charity.users import credentials
 from charity.users.models import User
 from charity.users.queries import LoginUser
+
+log_rules.register_acts(
+    {
+        "users.sign_in": N_("Signed in"),
+        "users.first_step": N_("Gave the right password; the second factor is awaited"),
+        "users.sign_in_refused": N_("Was refused at sign-in"),
+        "users.password_refused": N_("Gave a wrong password where it is asked again"),
+        "users.sign_out": N_("Signed out"),
+    }
+)
 
 
 def record_first_step(session: Session, *, actor: Actor, user: LoginUser, new_hash: str = "") -> None:
@@ -62,6 +76,11 @@ def record_refusal(session: Session, *, actor: Actor, username: str, is_known: b
         record(session, actor=actor, act="users.sign_in_refused", username_hash=hashed)
 
 
+def record_wrong_password(session: Session, *, actor: Actor, username: str) -> None:
+    """Log that a page of the own login was given a wrong password."""
+    record(session, actor=actor, act="users.password_refused", subject_kind="user", subject_no=username)
+
+
 def record_sign_out(session: Session, *, actor: Actor, user: LoginUser) -> None:
     """Log a sign-out."""
     record(session, actor=actor, act="users.sign_out", subject_kind="user", subject_no=user.username)
@@ -71,14 +90,24 @@ def mailable_user(session: Session, *, actor: Actor, username: str) -> tuple[Log
     """Return a login and its mail address for a link that was asked for, and log that it was.
 
     None for unknown, closed and mail-less logins, and while an address that somebody else
-    put there is new; the page answers all alike.
+    put there is new; the page answers all alike, and each leaves one line in the log.
     """
     user = session.scalar(select(User).where(User.username == username))
-    if user is None or not user.is_active or user.email is None:
+    found = _login_and_mail(user, actor) if user is not None else None
+    details: dict[str, Any] = {"is_mailed": found is not None}
+    if user is None:
+        details["username_hash"] = sealed.keyed_hash(username, "username")
+    else:
+        details |= {"subject_kind": "user", "subject_no": user.username}
+    record(session, actor=actor, act="users.ask_link", **details)
+    return found
+
+
+def _login_and_mail(user: User, actor: Actor) -> tuple[LoginUser, str] | None:
+    if not user.is_active or user.email is None:
         return None
     rests_until = credentials.email_rests_until(user.email_changed_at)
     if user.email_changed_by != user.id and rests_until is not None and actor.at < rests_until:
         return None
-    record(session, actor=actor, act="users.ask_link", subject_kind="user", subject_no=user.username)
     login = LoginUser(user.id, user.display_name, user.username, user.session_epoch, user.language)
     return login, user.email

@@ -83,6 +83,12 @@ def give_back(session: Session, *, name: str, subject: str, window_s: int, at: d
     )
 
 
+def forget(session: Session, *, name: str, subject: str) -> None:
+    """Uncount every try of a subject, once its right has been shown another way."""
+    key = subject_hash(name, subject)
+    session.execute(delete(RateLimit).where(RateLimit.subject_hash == key))
+
+
 def charge(*, name: str, subject: str, limit: int, window_s: int) -> None:
     """Count one try in a transaction of its own and refuse the request beyond the limit.
 

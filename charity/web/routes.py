@@ -41,9 +41,13 @@ class OfficePage:
 def safe_next(address: str) -> str:
     """Return an address of this site to go on to, or an empty text.
 
-    Only a path of this host is taken: no scheme, no host, no ``//`` and no backslash.
+    Only a path of this host is taken: no scheme, no host, no ``//`` and no backslash. What
+    is no address at all (``//[``) leads nowhere either.
     """
-    parts = urlsplit(address.replace("\\", "/"))
+    try:
+        parts = urlsplit(address.replace("\\", "/"))
+    except ValueError:
+        return ""
     is_own = not parts.scheme and not parts.netloc and parts.path.startswith("/")
     is_printable = address.isprintable() and not address.startswith(("//", "/\\", "\\"))
     return address if is_own and is_printable else ""

@@ -19,7 +19,7 @@ from charity.privacy.models import DataRequest
 from charity.privacy.service import Wish
 from charity.users import service as users
 from charity.users.models import User
-from tests.builders import OPENED_ON, make_actor, make_user
+from tests.builders import OPENED_ON, make_actor, make_org, make_user
 from tests.doors import acts
 from tests.gifts import NOON, TODAY, Office, donor_list
 
@@ -264,3 +264,26 @@ def test_the_register_shows_what_is_late(office: Office, clerk: Actor, donor_no:
     run(office, record(clerk, donor_no, received_on=date(2026, 2, 1)))
     (row,) = queries.list_requests(office.session, office.org_id, TODAY)
     assert (row.due_on, row.days_late) == (date(2026, 3, 3), 15)
+
+
+def test_a_login_is_erased_by_the_organisation_that_made_it(
+    office: Office, clerk: Actor, decider: Actor
+) -> None:
+    """Another one, in which the person worked as well, has nothing of it to delete."""
+    home = make_org(office.session, code="XJ", name="夏津县慈善总会", name_en="Xiajin")
+    make_user(office.session, org_id=home.id, username="lisi", email="li@example.org")
+    here, there = make_actor(office.org_id), make_actor(home.id)
+    ended = {"username": "lisi", "reason": "离职", "on": TODAY - timedelta(days=1)}
+    day = {"username": "lisi", "unit_code": "", "on": OPENED_ON}
+    run(office, lambda own: users.add_member(own, actor=here, **day))
+    for actor in (there, here):
+        run(office, lambda own, who=actor: users.end_membership(own, actor=who, **ended))
+    number = run(office, record(clerk, "lisi", subject_kind="user", kind="erase"))
+    run(office, lambda own: service.verify_identity(own, actor=clerk, public_no=number, how="当面"))
+
+    def fulfil(own):
+        return service.fulfil_request(own, actor=decider, public_no=number, answer="x", on=TODAY)
+
+    assert refusal(office, fulfil) == ["request_elsewhere"]
+    user = office.session.scalars(select(User).where(User.username == "lisi")).one()
+    assert (user.is_active, user.email) == (False, "li@example.org")

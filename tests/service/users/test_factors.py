@@ -114,19 +114,35 @@ def test_the_database_shows_neither_secret_nor_code(session: Session, lisi: Acto
     assert secret not in "".join(stored) and codes[0].replace("-", "") not in "".join(stored)
 
 
+def begin_app(actor: Actor, session_id: int = 1) -> Any:
+    return lambda own: factors.begin_app(own, actor=actor, session_id=session_id)
+
+
+def confirm_app(actor: Actor, code: str, session_id: int = 1) -> Any:
+    return lambda own: factors.confirm_app(own, actor=actor, session_id=session_id, code=code)
+
+
 def test_a_secret_waits_a_quarter_of_an_hour(session: Session, lisi: Actor) -> None:
-    secret = transact(lambda own: factors.begin_app(own, actor=lisi), session=session)
+    secret = transact(begin_app(lisi), session=session)
     late = later(lisi, minutes=15, seconds=1)
-    code = digits_at(secret, late.at)
-    assert refused(session, lambda own: factors.confirm_app(own, actor=late, code=code)) == ["app_expired"]
+    assert refused(session, confirm_app(late, digits_at(secret, late.at))) == ["app_expired"]
     assert not factors.factors_of(session, lisi.user_id).has_app
-    wrong = refused(session, lambda own: factors.confirm_app(own, actor=lisi, code="12345"))
-    assert wrong == ["factor_wrong"]
+    assert refused(session, confirm_app(lisi, "12345")) == ["factor_wrong"]
+
+
+def test_a_secret_waits_for_the_session_that_asked(session: Session, lisi: Actor) -> None:
+    secret = transact(begin_app(lisi, 7), session=session)
+    code = digits_at(secret, lisi.at)
+    assert factors.waiting_secret(session, user_id=lisi.user_id, session_id=8, at=lisi.at) is None
+    assert refused(session, confirm_app(lisi, code, 8)) == ["app_expired"]
+    assert len(transact(confirm_app(lisi, code, 7), session=session)) == 10
+    at = later(lisi, minutes=1)
+    assert use(session, at, digits_at(secret, at.at)) == "app"
 
 
 def test_an_app_in_force_is_not_replaced_unseen(session: Session, lisi: Actor) -> None:
     enrol_app(session, lisi)
-    assert refused(session, lambda own: factors.begin_app(own, actor=lisi)) == ["app_expired"]
+    assert refused(session, begin_app(lisi)) == ["app_expired"]
 
 
 def test_the_last_factor_stays_where_one_is_asked_for(session: Session, lisi: Actor) -> None:
@@ -196,7 +212,7 @@ def test_a_question_to_a_passkey_is_good_for_one_answer(session: Session, lisi: 
     assert json.loads(asked)["rpId"] == "localhost"
 
     def take(own):
-        return passkeys.take_question(own, session_id=key, at=lisi.at)
+        return passkeys.take_question(own, session_id=key, purpose="show", at=lisi.at)
 
     assert len(transact(take, session=session)) == 43
     assert refused(session, take) == ["passkey_refused"]
@@ -210,9 +226,11 @@ def test_a_question_to_a_passkey_is_open_for_five_minutes(session: Session, lisi
         session=session,
     )
     late = lisi.at + timedelta(minutes=5, seconds=1)
-    assert refused(session, lambda own: passkeys.take_question(own, session_id=key, at=late)) == [
-        "passkey_refused"
-    ]
+
+    def take(own):
+        return passkeys.take_question(own, session_id=key, purpose="show", at=late)
+
+    assert refused(session, take) == ["passkey_refused"]
 
 
 @pytest.mark.parametrize(
@@ -346,6 +364,19 @@ def test_two_administrators_take_a_lost_factor_off(
     assert sessions.find(session, token, lisi.at) is None, "every session has ended"
     assert refused(session, decide(second)) == ["reset_missing"]
     assert acts(session)[-2:] == ["users.ask_reset", "users.confirm_reset"]
+
+
+def test_a_reset_waits_in_the_organisation_that_asked_alone(
+    session: Session, lisi: Actor, administrators: tuple[Actor, Actor]
+) -> None:
+    enrol_app(session, lisi)
+    transact(ask(administrators[0]), session=session)
+    other = make_org(session, code="XJ", name="夏津县慈善总会", name_en="Xiajin").id
+    found = [
+        factor_resets.waiting_reset(session, org_id=org_id, username="lisi", at=NOON)
+        for org_id in (lisi.org_id, other)
+    ]
+    assert [row is not None for row in found] == [True, False]
 
 
 def test_a_reset_can_be_declined_by_either(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from charity.db import transact
+from charity.config import Settings
+from charity.db import Actor, prepare_engine, transact
 from charity.errors import Refused
 from charity.ids import new_id
 from charity.users import queries, rules, service
@@ -201,3 +204,48 @@ def test_no_permission_in_an_org_one_does_not_belong_to(office: Office, other: O
     lisi = office.add("lisi", "cashier")
     assert queries.standing(office.session, other.actor.org_id, lisi.user_id, DAY) is None
     assert queries.actor_of(office.session, other.actor.org_id, lisi.user_id, office.actor.at) is None
+
+
+@pytest.mark.parametrize("way", ["revoke_role", "end_membership"])
+def test_of_two_administrators_who_remove_each_other_at_once_one_stays(
+    office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """On PostgreSQL both stand before the question who is left; SQLite lets one write at a time."""
+    first, second = (office.add(name, "administrator", name=name) for name in ("zhao", "qian"))
+    start, met, results = threading.Barrier(2), list[int](), list[str]()
+    is_last = queries.is_last_administrator
+    engine = create_engine(settings.database_url)
+    prepare_engine(engine)
+    is_parallel = engine.dialect.name == "postgresql"
+
+    def judged(*values: Any) -> bool:
+        if is_parallel and len(met) < 2:  # once each, however often a transaction is tried again
+            met.append(1)
+            start.wait()
+        return is_last(*values)
+
+    def run(actor: Actor, username: str) -> None:
+        values: dict[str, Any] = {"username": username, "reason": "轮岗", "on": DAY}
+        if way == "revoke_role":
+            values["role"] = "administrator"
+        with Session(engine) as own:
+            if not is_parallel:
+                start.wait()
+            try:
+                transact(lambda it: getattr(service, way)(it, actor=actor, **values), session=own)
+                results.append("done")
+            except Refused as refused:
+                results.extend(refused.codes)
+
+    monkeypatch.setattr(queries, "is_last_administrator", judged)
+    pairs = [(first, "qian"), (second, "zhao")]
+    threads = [threading.Thread(target=run, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engine.dispose()
+    office.session.rollback()
+    assert sorted(results) == ["administrator_last", "done"]
+    left = queries.staff(office.session, office.actor.org_id, DAY)
+    assert [roles for roles in left.values() if roles] == [frozenset({"administrator"})]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +15,8 @@ from charity.db import transact
 from charity.donations import donors
 from charity.donations.service import DonorEntry
 from charity.places.models import Org
-from tests.builders import make_actor
+from tests.builders import make_actor, make_org, make_user
+from tests.builders import sign_in as signed_in
 from tests.doors import acts
 from tests.receipting import open_desk
 from tests.support.pages import page
@@ -104,3 +106,32 @@ def test_everybody_takes_a_copy_of_what_is_held_about_the_own_login(
     assert held[0]["rows"][0]["username"] == "cashier"
     assert held[3]["rows"][0]["address"] == "127.0.0.1"
     assert acts(session)[-1] == "privacy.own_copy"
+
+
+def test_an_organisation_gives_no_addresses_of_a_login_another_one_has_made(
+    app: Flask, as_role: Callable[..., FlaskClient], session: Session
+) -> None:
+    """It took the person in by the login name alone; the person reads the own login anywhere."""
+    home = make_org(session)
+    make_org(session, code="XJ", name="夏津县慈善总会", name_en="Xiajin")
+    make_user(session, org_id=home.id, username="lisi", roles=("accountant",), email="li@example.org")
+    own = signed_in(app, "lisi")
+    office, decider = (as_role(role, org_code="XJ") for role in ("administrator", "approver"))
+    taken_in = {"username": "lisi", "has_login": "y", "display_name": "", "unit_code": ""}
+    assert office.post("/xj/office/new-person", data=taken_in).status_code == 303
+    office.post("/xj/office/people/lisi/grant", data={"role": "coordinator", "reason": "任职"})
+    sent = {
+        "subject_kind": "user",
+        "subject_no": "lisi",
+        "kind": "copy",
+        "wish": "x",
+        "received_on": "2026-03-18",
+    }
+    url = office.post("/xj/office/new-data-request", data=sent).headers["Location"]
+    assert office.post(f"{url}/verify", data={"how": "当面"}).status_code == 303
+    assert decider.post(f"{url}/fulfil", data={"answer": "x"}).status_code == 303
+    held = json.loads(office.post(f"{url}/copy").data)["held"]
+    assert [bool(section["rows"]) for section in held] == [True, False, False, False, False]
+    assert "coordinator" in json.dumps(held) and "accountant" not in json.dumps(held)
+    mine = json.loads(own.post("/xj/office/profile/copy").data)["held"]
+    assert mine[2]["rows"][0]["email"] == "li@example.org" and mine[3]["rows"]

@@ -107,7 +107,8 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(visitor: FlaskClient, li
 
 
 @pytest.mark.parametrize(
-    "wanted", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x"]
+    "wanted",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "http://[x", "//["],
 )
 def test_nobody_is_led_to_another_site(visitor: FlaskClient, lisi: str, wanted: str) -> None:
     form = visitor.get("/sign-in", query_string={"next": wanted}).get_data(as_text=True)

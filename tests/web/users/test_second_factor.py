@@ -17,6 +17,7 @@ from charity.errors import Problem
 from charity.users import policies
 from charity.users.door_rules import FACTOR_TRIES, Policy
 from tests.builders import NOON, make_actor, make_org, make_user
+from tests.builders import sign_in as signed_in
 from tests.doors import GOOD, actor_of, acts, digits_at, enrol_app, mails, set_password, sign_in
 from tests.support.pages import page
 
@@ -188,13 +189,18 @@ def test_a_change_of_factors_asks_for_the_password_and_is_told(
     sign_in(visitor, "lisi")
     wrong = visitor.post(f"{FACTOR}/app/begin", data={"current": "wrong"})
     assert wrong.status_code == 422 and "present password is not right" in wrong.get_data(as_text=True)
-    enrol(visitor, clock)
+    codes = enrol(visitor, clock)
     assert mails(session)[-1].subject == "您的第二重验证已更改"
     for path in ("app/remove", "codes"):
-        assert visitor.get(f"{FACTOR}/{path}").status_code == 200
-        assert visitor.post(f"{FACTOR}/{path}", data={"current": "wrong"}).status_code == 422
-    assert visitor.post(f"{FACTOR}/codes", data={"current": GOOD}).status_code == 200
-    assert visitor.post(f"{FACTOR}/app/remove", data={"current": GOOD}).status_code == 303
+        assert 'name="factor_code"' in visitor.get(f"{FACTOR}/{path}").get_data(as_text=True)
+        wrong_password = {"current": "wrong", "factor_code": codes[0]}
+        assert visitor.post(f"{FACTOR}/{path}", data=wrong_password).status_code == 422
+    proved = {"current": GOOD, "factor_code": codes[0]}
+    made = visitor.post(f"{FACTOR}/codes", data=proved)
+    assert made.status_code == 200, "a wrong password has not spent the code"
+    (code, *_) = re.findall(r"<code>([0-9A-Z-]{29})</code>", made.get_data(as_text=True))
+    removed = visitor.post(f"{FACTOR}/app/remove", data={"current": GOOD, "factor_code": code})
+    assert removed.status_code == 303
     assert visitor.post(f"{FACTOR}/codes", data={"current": GOOD}).status_code == 422
     assert [act for act in acts(session) if "factor" in act] == ["users.add_factor", "users.remove_factor"]
 
@@ -306,8 +312,6 @@ def test_administrators_reset_together_and_end_sessions(
     assert "Another administrator than the one who asked" in mine and "Confirm: take it off" not in mine
     assert first.post("/office/people/lisi/second-factor/confirm").status_code == 422
     make_user(session, org_id=org_id, username="admin2", roles=("administrator",))
-    from tests.builders import sign_in as signed_in
-
     other = signed_in(app, "admin2")
     other.set_cookie("language", "en")
     assert "Confirm: take it off" in other.get("/office/people/lisi").get_data(as_text=True)
@@ -376,3 +380,37 @@ def test_a_forgotten_password_does_not_pass_the_second_factor(
     assert sign_in(visitor, "lisi", new).headers["Location"] == "/sign-in/second"
     assert visitor.get("/office/").status_code == 302
     assert second(visitor, digits_at(secret, clock())).status_code == 303
+
+
+def test_a_role_that_asks_for_a_factor_asks_at_the_next_request(
+    app: Flask, as_role: Callable[..., FlaskClient], session: Session, org_id: int, clock: Clock
+) -> None:
+    """Whoever signed in without money in hand does not go on with it for the rest of the day."""
+    for name in ("wangwu", "zhaoliu"):
+        make_user(session, org_id=org_id, username=name, roles=("gift_clerk",))
+        set_password(session, name)
+    enrol_app(session, actor_of(session, "zhaoliu", org_id=org_id, at=NOON))
+    demand(session, org_id, Policy("money"))
+    bare, held, office = new_visitor(app), signed_in(app, "zhaoliu"), as_role("administrator")
+    sign_in(bare, "wangwu")
+    for name, role in (("wangwu", "archivist"), ("wangwu", "reviewer"), ("zhaoliu", "reviewer")):
+        assert [client.get("/office/").status_code for client in (bare, held)] == [200, 200]
+        given = office.post(f"/office/people/{name}/grant", data={"role": role, "reason": "任职"})
+        assert given.status_code == 303
+        if (name, role) == ("wangwu", "reviewer"):
+            assert bare.get("/office/").headers["Location"] == FACTOR
+            enrol(bare, clock)
+    assert held.get("/office/").status_code == 200, "who has one is not asked to set one up"
+
+
+def test_another_organisation_may_ask_for_a_factor_at_once(
+    app: Flask, as_role: Callable[..., FlaskClient], lisi: Actor, session: Session, visitor: FlaskClient
+) -> None:
+    other = make_org(session, code="XJ", name="夏津县慈善总会", name_en="Xiajin")
+    demand(session, other.id, Policy("everyone"))
+    sign_in(visitor, "lisi")
+    assert visitor.get("/office/").status_code == 200
+    taken_in = {"username": "lisi", "has_login": "y", "display_name": "", "unit_code": ""}
+    answer = as_role("administrator", org_code="XJ").post("/xj/office/new-person", data=taken_in)
+    assert answer.status_code == 303
+    assert visitor.get("/office/").headers["Location"] == FACTOR

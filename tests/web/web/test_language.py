@@ -68,6 +68,15 @@ def test_an_address_elsewhere_is_not(address) -> None:
     assert safe_next(address) == ""
 
 
+@pytest.mark.parametrize(
+    "address", ["//[", "http://[x", "/\\[", "https://[::1", "//]x[/", "//a\u2100b", "http://[v]/"]
+)
+def test_what_is_no_address_leads_home(visitor, address) -> None:
+    assert safe_next(address) == ""
+    answer = visitor.get("/language/en", query_string={"next": address})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+
+
 def test_traditional_falls_back_to_simplified_and_english_to_its_ids(shell) -> None:
     with shell.test_request_context():
         with force_locale("zh_Hant"):
