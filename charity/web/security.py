@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from charity.config import Settings
 from charity.web.access import access_of
+from charity.web.filters import static_version
 
 CONTENT_POLICY = "; ".join(
     (
@@ -97,10 +98,8 @@ def add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.setdefault("Strict-Transport-Security", _STRICT_TRANSPORT)
-    if request.endpoint == "static" and response.status_code < 400 and "v" in request.args:
-        # An address that carries the content's hash never changes its content; without
-        # it, send_file has set no-cache.
-        response.headers["Cache-Control"] = _STATIC_FOR_EVER
+    if request.endpoint == "static" and response.status_code < 400:
+        _age_of_file(response)
     access = access_of(current_app, request.endpoint) if request.endpoint else None
     if access is not None and access.kind == "public" and response.status_code < 400:
         response.headers.setdefault("Cache-Control", "private, no-cache")
@@ -108,6 +107,20 @@ def add_headers(response: Response) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Robots-Tag", "noindex")
     return response
+
+
+def _age_of_file(response: Response) -> None:
+    """Let a static file be kept for good under the hash of what it holds now, and under nothing else.
+
+    Under the hash of another release, past or to come, it would stand in for that one's file.
+    """
+    try:
+        is_its_hash = request.args.get("v") == static_version((request.view_args or {})["filename"])
+    except OSError:
+        is_its_hash = False
+    response.headers["Cache-Control"] = _STATIC_FOR_EVER if is_its_hash else "no-cache"
+    if not is_its_hash:
+        response.headers["X-Accel-Expires"] = "0"
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +183,21 @@ def test_files_with_their_hash_are_kept_for_good(site: Site) -> None:
     for _ in range(2):
         assert "immutable" in site.get(address[1])[1]["cache-control"]
     assert [path for path, _, _ in site.asked].count("/static/css/base.css") == 1
+
+
+def test_a_file_asked_for_under_the_hash_of_the_next_release_is_not_pinned(
+    site: Site, app: Flask, tmp_path: Path
+) -> None:
+    """The hash of a coming release can be read in its source: asked for early, the old file must not stay."""
+    app.static_folder = str(tmp_path)
+    (tmp_path / "site.js").write_text("old")
+    address = f"/static/site.js?v={hashlib.sha256(b'new').hexdigest()[:12]}"
+    assert [site.get(address)[2] for _ in range(2)] == ["old", "old"]
+    (tmp_path / "site.js").write_text("new")
+    status, headers, body = site.get(address)
+    assert (status, body) == (200, "new")
+    assert "immutable" in headers["cache-control"]
+    assert "HIT" not in site.cache_states()
 
 
 def test_metrics_stay_on_the_machine_and_plain_requests_are_led_to_tls(site: Site) -> None:

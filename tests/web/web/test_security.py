@@ -59,6 +59,15 @@ def test_a_file_with_its_hash_is_kept_for_ever_and_without_it_is_asked_for(visit
     assert visitor.get("/static/css/base.css", buffered=True).headers["Cache-Control"] == "no-cache"
 
 
+@pytest.mark.parametrize("query", ["?v=000000000000", "?v=", "?v", "?w=1", "?v=000000000000&v={hash}"])
+def test_a_file_under_another_hash_is_not_kept(visitor, query) -> None:
+    """The address of the next release, asked for before it is there, must not pin the old file."""
+    found = re.search(r"base\.css\?v=([0-9a-f]{12})", visitor.get("/fail/404").text)
+    assert found is not None
+    headers = visitor.get(f"/static/css/base.css{query.format(hash=found[1])}", buffered=True).headers
+    assert (headers["Cache-Control"], headers["X-Accel-Expires"]) == ("no-cache", "0")
+
+
 def test_a_missing_file_is_not_kept(visitor) -> None:
     answer = visitor.get("/static/nothing.css?v=000000000000")
     assert answer.status_code == 404
