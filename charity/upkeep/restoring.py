@@ -3,7 +3,7 @@
 Nothing that exists is touched: the target is an empty folder and, on PostgreSQL, an empty
 database. A backup of an earlier release is brought to this version's schema on the way.
 Afterwards the proof log is marked, so that nothing is signed before the last published
-head is known to lie in these books.
+head is known to lie in these books, and everybody has to sign in anew.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from charity.upkeep.models import Backup
 from charity.upkeep.revisions import known_revisions, revision_of, trigger_differences
 from charity.upkeep.rules import Manifest
 from charity.upkeep.snapshots import run_program
+from charity.users.restoration import close_doors
 
 #: Sentences of a report that are kept.
 KEPT_FINDINGS = 20
@@ -199,11 +200,12 @@ def _settle(
 
 
 def _mark(engine: Engine, manifest: Manifest, name: str, at: datetime) -> None:
-    """Mark each log as restored, and the backup's own record as done."""
+    """Mark each log as restored, let nobody in who has not signed in anew, note the backup as done."""
 
     def work(session: Session) -> None:
         for org_id in session.scalars(select(Org.id).order_by(Org.id)).all():
             mark_restored(session, org_id=org_id, at=at, backup=name)
+        close_doors(session, at=at)
         session.execute(
             update(Backup)
             .where(Backup.state == "running", Backup.manifest_id == manifest.id)

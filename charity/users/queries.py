@@ -337,6 +337,4 @@ def is_last_administrator(session: Session, org_id: int, user_id: int, on: date)
         )
     ).all()
     others = set(held) - {user_id}
-    return user_id in held and not any(
-        standing(session, org_id, other, on) is not None for other in others
-    )
+    return user_id in held and not any(standing(session, org_id, other, on) is not None for other in others)
