@@ -32,12 +32,11 @@ from charity.proofs.checks import RESTORED
 from charity.proofs.note_rules import BadNote, read_note
 from charity.proofs.restoration import mark_restored
 from charity.upkeep.archives import file_sha256, manifest_of, unpack
-from charity.upkeep.backups import FILES
 from charity.upkeep.checking import find_all
 from charity.upkeep.keyfile import misfits
 from charity.upkeep.models import Backup
 from charity.upkeep.revisions import known_revisions, revision_of, trigger_differences
-from charity.upkeep.rules import Manifest
+from charity.upkeep.rules import FILES, FOLDERS, Manifest, foreign_path
 from charity.upkeep.snapshots import run_program
 from charity.users.restoration import close_doors
 
@@ -96,13 +95,14 @@ def restore_backup(
     there = _target_settings(settings, manifest, target, url)
     _check_target(manifest, there)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.chmod(0o700)  # one that was there already may have been open to others
     with tempfile.TemporaryDirectory(prefix=".restoring-", dir=target) as scratch:
         tell("Reading the backup and holding each file to its hash …")
         unpack(archive, manifest, Path(scratch))
         tell("Putting the database in place …")
         _place_database(Path(scratch) / manifest.database.path, there)
-        _place_files(Path(scratch) / FILES, target)
-    findings = _settle(manifest, there, archive.name, at, tell)
+        findings = _place_files(Path(scratch) / FILES, target)
+    findings += _settle(manifest, there, archive.name, at, tell)
     if is_verified:
         tell("Deriving everything again …")
         findings += verify(there, manifest)
@@ -136,8 +136,10 @@ def _check_target(manifest: Manifest, there: Settings) -> None:
     """Refuse a target that holds anything, keys that do not fit, and a newer backup.
 
     Raises:
-        Refused: ``archive_newer``, ``key_does_not_fit``, ``target_not_empty``.
+        Refused: ``archive_foreign``, ``archive_newer``, ``key_does_not_fit``, ``target_not_empty``.
     """
+    if path := foreign_path(manifest):
+        raise refuse("archive_foreign", path=path[:200])
     if manifest.revision not in known_revisions():
         raise refuse("archive_newer", revision=manifest.revision)
     for name in misfits(there, manifest.keys):
@@ -155,7 +157,8 @@ def _place_database(file: Path, there: Settings) -> None:
     if there.owner_url.startswith("sqlite"):
         path = Path(there.owner_url.removeprefix("sqlite:///"))
         part = path.with_name(f".{path.name}.part")
-        with gzip.open(file, "rb") as packed, part.open("wb") as plain:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with gzip.open(file, "rb") as packed, os.fdopen(handle, "wb") as plain:
             shutil.copyfileobj(packed, plain, 1024 * 1024)
             plain.flush()
             os.fsync(plain.fileno())
@@ -174,11 +177,20 @@ def _place_database(file: Path, there: Settings) -> None:
     )
 
 
-def _place_files(source: Path, target: Path) -> None:
-    """Move the unpacked folders into the data folder."""
-    if source.is_dir():
-        for top in source.iterdir():
+def _place_files(source: Path, target: Path) -> list[str]:
+    """Move the product's own unpacked folders into the data folder, for their owner only.
+
+    Returns:
+        What was left out: an earlier release backed up every folder of the data folder.
+    """
+    tops = sorted(source.iterdir()) if source.is_dir() else []
+    for top in tops:
+        if top.name in FOLDERS:
+            for path in (top, *top.rglob("*")):
+                path.chmod(0o700 if path.is_dir() else 0o600)
             os.replace(top, target / top.name)
+    others = [top.name for top in tops if top.name not in FOLDERS]
+    return [f"files: {name}/ of the backup was left out, it is no folder of the product" for name in others]
 
 
 def _settle(

@@ -21,6 +21,11 @@ GIVEN_UP_AFTER = timedelta(hours=6)
 #: How old the newest backup may be before an upgrade.
 FRESH_FOR = timedelta(hours=24)
 
+#: Folder of everything but the database, inside an archive.
+FILES = "files"
+#: Folders of the data folder that the product keeps files in, and that a backup holds.
+FOLDERS = ("attachments", "documents", "proofs")
+
 _NAME = re.compile(r"charity-(\d{8}T\d{6}Z)-([0-9a-f]{8})\.tar")
 
 PROBLEMS = register(
@@ -37,6 +42,9 @@ PROBLEMS = register(
         "archive_unreadable": N_("%(name)s is not a backup of this product, or is cut off: %(reason)s."),
         "archive_changed": N_("%(path)s in the backup does not fit its hash. Use another backup."),
         "archive_unlisted": N_("%(path)s is in the backup but not in its list. Use another backup."),
+        "archive_foreign": N_(
+            "%(path)s is in the backup, but this product puts no such file into one. Use another backup."
+        ),
         "archive_newer": N_(
             "The backup is of revision %(revision)s, which this version does not know. Install the version "
             "that made it."
@@ -211,6 +219,19 @@ def read_manifest(text: str) -> Manifest:
         if not is_inside(member.path):
             raise BadManifest(f"{member.path} leads out of the folder")
     return manifest
+
+
+def foreign_path(manifest: Manifest) -> str:
+    """Return a path that no release has put into a backup; empty when there is none.
+
+    Keys, settings and whatever else stands loose in a data folder decide how the house
+    runs; from an archive they could only come by another's hand.
+    """
+    for member in manifest.files:
+        parts = member.path.split("/")
+        if len(parts) < 3 or parts[0] != FILES or parts[1] == "keys" or parts[1].startswith("."):
+            return member.path
+    return "" if "/" not in manifest.database.path else manifest.database.path
 
 
 def is_inside(path: str) -> bool:
