@@ -7,7 +7,8 @@ without TLS can run, with a warning.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -16,6 +17,10 @@ from werkzeug.wrappers import Response
 from charity.config import Settings
 from charity.web.access import access_of
 from charity.web.filters import static_version
+from charity.web.locale import FROM_PROXY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CONTENT_POLICY = "; ".join(
     (
@@ -123,11 +128,25 @@ def _age_of_file(response: Response) -> None:
         response.headers["X-Accel-Expires"] = "0"
 
 
+class ProxyLanguage:
+    """Takes over the language that the trusted proxy has read from the cookie."""
+
+    def __init__(self, wsgi_app: WSGIApplication) -> None:
+        self._wsgi_app = wsgi_app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if (read := environ.get("HTTP_X_CHARITY_LANGUAGE")) is not None:
+            environ[FROM_PROXY] = read
+        return self._wsgi_app(environ, start_response)
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Add the headers, trust the configured number of proxies, warn without TLS."""
     app.after_request(add_headers)
     if count := settings.trusted_proxies:
         # Neither host nor prefix: a proxy that does not set them would let a client do so.
+        app.wsgi_app = ProxyLanguage(app.wsgi_app)  # type: ignore[method-assign]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
     if settings.environment == "production" and not settings.is_secure:
         app.logger.warning("PUBLIC_URL is not https: sign-ins and data cross the network in clear.")

@@ -143,6 +143,46 @@ def test_each_language_has_a_page_of_its_own(site: Site) -> None:
     assert site.cache_states() == ["MISS", "MISS", "MISS"]
 
 
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "LANGUAGE=; language=en",
+        "Language=zh_Hans; language=en",
+        "language=zh_Hans; language=en",
+        "language=; language=en",
+        "language=fr; language=en",
+        'language="en"',
+        'language="e\\156"',
+        "xlanguage=zh_Hans; language=en",
+        "language=en; language=zh_Hans",
+        " language = en",
+        "language=en ,language=zh_Hans",
+    ],
+)
+def test_no_cookie_puts_a_page_in_another_language_before_others(site: Site, cookie: str) -> None:
+    """However a cookie is written, whoever has none, or has chosen Chinese, is shown Chinese."""
+    for own in ({}, {"Cookie": "language=zh_Hans"}):
+        site.get("/disclosure/funds", Accept_Language="zh-CN", Cookie=cookie)
+        shown = site.get("/disclosure/funds", Accept_Language="zh-CN", **own)[2]
+        assert '<html lang="zh-Hans"' in shown
+
+
+def test_the_language_a_client_claims_to_have_been_read_is_not_passed_on(site: Site) -> None:
+    site.get("/disclosure/funds", Accept_Language="zh-CN", X_Charity_Language="en")
+    assert '<html lang="zh-Hans"' in site.get("/disclosure/funds", Accept_Language="zh-CN")[2]
+
+
+def test_two_headers_of_languages_are_one_for_key_and_page(site: Site) -> None:
+    """What the page is made from is what it is kept under."""
+    request = b"GET /disclosure/funds HTTP/1.1\r\nHost: %b\r\n%bConnection: close\r\n\r\n"
+    for first in (b"zh-CN", b"xx"):
+        headers = b"Accept-Language: %b\r\nAccept-Language: en\r\n" % first
+        raw(site, request % (HOST.encode(), headers))
+        site.sent += 1
+    for accepted, shown in (("zh-CN", "zh-Hans"), ("xx", "zh-Hans"), ("en", "en")):
+        assert f'<html lang="{shown}"' in site.get("/disclosure/funds", Accept_Language=accepted)[2]
+
+
 def test_a_reader_who_has_the_page_gets_nothing_again(site: Site) -> None:
     mark = site.get("/disclosure/funds")[1]["etag"]
     status, _, body = site.get("/disclosure/funds", If_None_Match=mark)

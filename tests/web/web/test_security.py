@@ -107,6 +107,18 @@ def test_only_the_trusted_proxies_are_believed(made, proxies, forwarded, seen) -
         assert request.host == "localhost"
 
 
+@pytest.mark.parametrize(
+    ("proxies", "read", "lang"),
+    [(0, "en", "zh-Hans"), (1, "en", "en"), (1, "-", "zh-Hant"), (1, "", "zh-Hant"), (1, None, "zh-Hans")],
+)
+def test_the_language_the_proxy_has_read_stands_over_the_cookie(made, proxies, read, lang) -> None:
+    """Only behind a proxy; one that says nothing leaves the cookie to be read here."""
+    client = made(trusted_proxies=proxies).test_client()
+    client.set_cookie("language", "zh_Hans")
+    headers = {"Accept-Language": "zh-TW"} | ({} if read is None else {"X-Charity-Language": read})
+    assert f'<html lang="{lang}">' in client.get("/no/such/page", headers=headers).text
+
+
 def test_production_without_tls_runs_and_warns(made, caplog) -> None:
     with caplog.at_level(logging.WARNING):
         made(environment="production", public_url="http://10.0.0.5")
