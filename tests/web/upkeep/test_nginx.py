@@ -250,6 +250,28 @@ def test_metrics_stay_on_the_machine_and_plain_requests_are_led_to_tls(site: Sit
     connection.close()
 
 
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "charity.example.org.evil.example", "_"])
+def test_another_name_gets_no_answer(site: Site, host: str) -> None:
+    """Neither page nor redirect, on either port; nothing reaches the app, and nothing is kept under it."""
+    with pytest.raises(http.client.RemoteDisconnected):
+        site.get("/disclosure/funds", Host=host)
+    connection = http.client.HTTPConnection("127.0.0.1", site.proxy.plain_port, timeout=10)
+    with pytest.raises(http.client.RemoteDisconnected):
+        connection.request("GET", "/", headers={"Host": host})
+        connection.getresponse()
+    connection.close()
+    assert site.asked == []
+
+
+def test_no_certificate_is_shown_to_who_asks_for_another_name(site: Site) -> None:
+    for name in ("evil.example", None):
+        with (
+            socket.create_connection(("127.0.0.1", site.proxy.port), timeout=10) as plain,
+            pytest.raises(ssl.SSLError),
+        ):
+            ssl._create_unverified_context().wrap_socket(plain, server_hostname=name)
+
+
 def test_the_log_of_nginx_names_nobody(site: Site) -> None:
     site.get("/verify/ABCDE12345?phone=13900001111&name=%E5%BC%A0")
     log = site.log()
