@@ -280,6 +280,24 @@ def test_the_log_of_nginx_names_nobody(site: Site) -> None:
         assert canary not in log
 
 
+def test_the_log_of_errors_names_nobody_either(
+    app: Flask, books: Ledger, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """An upload that does not fit into memory, and an app that is away: each tells of a whole address."""
+    program, folder = needs.needed("nginx", "nginx"), tmp_path_factory.mktemp("nginx")
+    trust = nginx.certificate(folder)
+    with nginx.serve(program, folder, f"http://127.0.0.1:{nginx.free_port()}") as proxy:
+        site = Site(proxy, trust)
+        assert site.get("/password/choose/unspent-token")[0] == 502
+        assert site.get("/verify/ABCDE12345?phone=13900001111")[0] == 502
+        head = b"POST /office/people/zhang.san/change HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n"
+        body = b"Content-Length: 200000\r\n\r\n" + b"x" * 200_000
+        assert raw(site, head % HOST.encode() + body).startswith(b"HTTP/1.1 502 ")
+    told = (folder / "error.log").read_text()
+    for canary in ("unspent-token", "ABCDE12345", "13900001111", "zhang.san", "client: "):
+        assert canary not in told
+
+
 def shake_hands(site: Site, **limits: Any) -> tuple[str | None, str]:
     """Open TLS as a client with these limits; return version and cipher agreed on.
 
