@@ -147,7 +147,7 @@ def _check_target(manifest: Manifest, there: Settings) -> None:
     if there.data_dir.exists() and any(each.name != "keys" for each in there.data_dir.iterdir()):
         raise refuse("target_not_empty", target=there.data_dir)
     if manifest.dialect == "postgresql":
-        engine = create_engine(there.owner_url, poolclass=NullPool)
+        engine = create_engine(there.owner_url, poolclass=NullPool, hide_parameters=True)
         if inspect(engine).get_table_names():
             raise refuse("target_not_empty", target=make_url(there.owner_url).database)
 
@@ -234,7 +234,7 @@ def verify(there: Settings, manifest: Manifest) -> list[str]:
     Triggers are compared by text, each org's vouchers are counted, each published head is
     sought in the tree, and every check of ``flask check`` runs, the files included.
     """
-    engine = create_engine(there.database_url, poolclass=NullPool)
+    engine = create_engine(there.database_url, poolclass=NullPool, hide_parameters=True)
     prepare_engine(engine)
     with Session(engine) as session:
         found = [

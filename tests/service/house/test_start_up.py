@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.cli import FlaskGroup
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from charity import create_app, schema, triggers
 from charity.config import Settings
@@ -97,3 +98,14 @@ def test_a_database_of_one_file_is_made_for_its_owner_only(tmp_path: Path) -> No
         os.umask(before)
         engine.dispose()
     assert found == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
+
+
+def test_no_value_of_a_statement_stands_in_the_words_of_its_error(app: Flask, settings: Settings) -> None:
+    """Neither the app's nor the owner's: the words of an error go to the journal."""
+    statement = text("SELECT no_such FROM places_org WHERE name = :name")
+    with app.app_context(), schema.owner_engine(settings) as owner:
+        for engine in (db.engine, owner):
+            with engine.connect() as connection, pytest.raises(DBAPIError) as raised:
+                connection.execute(statement, {"name": "13912345678"})
+            assert "13912345678" not in str(raised.value)
+            assert "no_such" in str(raised.value)
