@@ -62,7 +62,7 @@ def _write(path: Path, code: str) -> None:
 
 def is_right(data_dir: Path, given: str) -> bool:
     """Say whether a code as typed is the one in the data folder; blanks and hyphens do not count."""
-    stored, plain = _stored(_path(data_dir)), fold_code(given).replace("-", "")
+    stored, plain = _stored(_path(data_dir)) or "", fold_code(given).replace("-", "")
     return bool(stored) and hmac.compare_digest(plain.encode(), stored.encode())
 
 
