@@ -33,7 +33,7 @@ from charity.proofs.note_rules import BadNote, read_note
 from charity.proofs.publishing import tile_bytes
 from charity.proofs.tile_rules import WIDTH, Tile, new_tiles, parse_tile_path
 from charity.upkeep.archives import ArchiveWriter, manifest_of, writing
-from charity.upkeep.keyfile import fingerprints
+from charity.upkeep.keyfile import fingerprints, sealed_list
 from charity.upkeep.models import Backup
 from charity.upkeep.revisions import revision_of
 from charity.upkeep.rules import (
@@ -205,6 +205,7 @@ def _write(settings: Settings, path: Path, manifest_id: str, at: datetime) -> tu
             orgs=tuple(_orgs(snapshot)),
             keys=fingerprints(settings),
         )
+        manifest = sealed_list(manifest, settings)
         sha256, size = archive.close(manifest)
     return manifest, sha256, size
 

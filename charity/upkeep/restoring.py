@@ -33,7 +33,7 @@ from charity.proofs.note_rules import BadNote, read_note
 from charity.proofs.restoration import mark_restored
 from charity.upkeep.archives import file_sha256, manifest_of, unpack
 from charity.upkeep.checking import find_all
-from charity.upkeep.keyfile import misfits
+from charity.upkeep.keyfile import is_own, misfits
 from charity.upkeep.models import Backup
 from charity.upkeep.revisions import known_revisions, revision_of, trigger_differences
 from charity.upkeep.rules import FILES, FOLDERS, Manifest, foreign_path
@@ -97,6 +97,8 @@ def restore_backup(
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     target.chmod(0o700)  # one that was there already may have been open to others
     with tempfile.TemporaryDirectory(prefix=".restoring-", dir=target) as scratch:
+        if not manifest.seal:
+            tell("Its list carries no seal, as of the first release: only its hash tells whose it is.")
         tell("Reading the backup and holding each file to its hash …")
         unpack(archive, manifest, Path(scratch))
         tell("Putting the database in place …")
@@ -136,7 +138,8 @@ def _check_target(manifest: Manifest, there: Settings) -> None:
     """Refuse a target that holds anything, keys that do not fit, and a newer backup.
 
     Raises:
-        Refused: ``archive_foreign``, ``archive_newer``, ``key_does_not_fit``, ``target_not_empty``.
+        Refused: ``archive_foreign``, ``archive_forged``, ``archive_newer``, ``key_does_not_fit``,
+            ``target_not_empty``.
     """
     if path := foreign_path(manifest):
         raise refuse("archive_foreign", path=path[:200])
@@ -144,6 +147,8 @@ def _check_target(manifest: Manifest, there: Settings) -> None:
         raise refuse("archive_newer", revision=manifest.revision)
     for name in misfits(there, manifest.keys):
         raise refuse("key_does_not_fit", name=name)
+    if manifest.seal and not is_own(manifest, there):
+        raise refuse("archive_forged")
     if there.data_dir.exists() and any(each.name != "keys" for each in there.data_dir.iterdir()):
         raise refuse("target_not_empty", target=there.data_dir)
     if manifest.dialect == "postgresql":

@@ -45,6 +45,10 @@ PROBLEMS = register(
         "archive_foreign": N_(
             "%(path)s is in the backup, but this product puts no such file into one. Use another backup."
         ),
+        "archive_forged": N_(
+            "The list of the backup was not sealed with the field key of this house, or was changed "
+            "afterwards. Use another backup."
+        ),
         "archive_newer": N_(
             "The backup is of revision %(revision)s, which this version does not know. Install the version "
             "that made it."
@@ -157,6 +161,7 @@ class Manifest:
         files: every other member, by path.
         orgs: by code.
         keys: name of a key → its public fingerprint.
+        seal: HMAC of everything above under the field key; empty from the first release.
     """
 
     id: str
@@ -168,6 +173,7 @@ class Manifest:
     files: tuple[Member, ...]
     orgs: tuple[BackedUpOrg, ...]
     keys: Mapping[str, str] = field(default_factory=dict)
+    seal: str = ""
 
     def to_json(self) -> str:
         """Return the manifest as text, one file a line."""
@@ -181,6 +187,7 @@ class Manifest:
             "database": asdict(self.database),
             "orgs": [asdict(org) for org in self.orgs],
             "keys": dict(self.keys),
+            **({"seal": self.seal} if self.seal else {}),
         }
         files = ",\n".join(json.dumps(asdict(file), ensure_ascii=False) for file in self.files)
         return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "files": [\n{files}\n]}}\n'
@@ -210,6 +217,7 @@ def read_manifest(text: str) -> Manifest:
             files=tuple(Member(**row) for row in values["files"]),
             orgs=tuple(BackedUpOrg(**row) for row in values["orgs"]),
             keys=dict(values["keys"]),
+            seal=str(values.get("seal", "")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BadManifest(f"{type(error).__name__}: {error}") from None

@@ -266,8 +266,14 @@ def test_a_member_that_is_not_listed_is_refused(house: House) -> None:
     assert_refused(house, changed, "archive_unlisted")
 
 
-def _planted(archive: Path, path: str) -> Path:
-    """Write an archive anew with a further file that its list names with its right hash."""
+def _planted(archive: Path, path: str, *, is_sealed: bool = True) -> Path:
+    """Write an archive anew with a further file that its list names with its right hash.
+
+    Args:
+        archive: the backup.
+        path: of the file.
+        is_sealed: keep the seal, which does not fit any more; else none, as of the first release.
+    """
     data = b'SMTP_URL = "smtps://elsewhere.example:465"\n'
 
     def change(name: str, old: bytes) -> bytes:
@@ -275,6 +281,8 @@ def _planted(archive: Path, path: str) -> Path:
             return old
         listed = json.loads(old)
         listed["files"].append({"path": path, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)})
+        if not is_sealed:
+            del listed["seal"]
         return json.dumps(listed).encode()
 
     return _with(archive, change, (path, data))
@@ -298,9 +306,25 @@ def test_settings_and_keys_cannot_be_planted_by_an_archive(house: House, path: s
 
 
 @pytest.mark.sqlite_only
+def test_a_list_that_was_changed_under_its_seal_is_refused(house: House) -> None:
+    """A paper put in with its right hash, and a seal of other hands."""
+    archive = house.back_up().path
+    assert_refused(house, _planted(archive, "files/attachments/aa/bb"), "archive_forged")
+    assert manifest_of(archive).seal not in ("", manifest_of(house.back_up(after_min=1).path).seal)
+
+
+@pytest.mark.sqlite_only
+def test_a_backup_of_the_first_release_has_no_seal_and_says_so(house: House) -> None:
+    told: list[str] = []
+    archive = _planted(house.back_up().path, "files/attachments/aa/bb", is_sealed=False)
+    assert house.restore(archive, tell=told.append).vouchers == 1
+    assert any("no seal" in line for line in told)
+
+
+@pytest.mark.sqlite_only
 def test_a_folder_that_is_not_the_products_is_left_out_and_named(house: House) -> None:
     """An earlier release backed up such folders; its archives still come back."""
-    restored = house.restore(_planted(house.back_up().path, "files/notes/settings.toml"))
+    restored = house.restore(_planted(house.back_up().path, "files/notes/settings.toml", is_sealed=False))
     assert [line for line in restored.findings if "notes/" in line] == list(restored.findings) != []
     assert not (restored.settings.data_dir / "notes").exists()
     (house.settings.data_dir / "notes").mkdir()
