@@ -101,7 +101,8 @@ def _add_database(app: Flask, settings: Settings) -> None:
 
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     # A connection of PostgreSQL keeps its plans: a new one now and then plans for today's tables.
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_recycle": 900}
+    # What an error says of a statement goes to the journal: never the values of persons.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_recycle": 900, "hide_parameters": True}
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)

@@ -9,12 +9,13 @@ role: what only triggers may write, statements of the app may not.
 from __future__ import annotations
 
 import errno
+import os
 import random
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -193,6 +194,13 @@ def _may_write(table: str | None, trigger: str | None) -> bool:
     return table not in TRIGGER_ONLY or trigger is not None
 
 
+def _make_private(path: str) -> None:
+    """Make the file of a database for its owner only; its log takes the mode over from it."""
+    if path and not path.startswith((":", "file:")):
+        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def prepare_engine(engine: Engine, *, is_owner: bool = False) -> None:
     """Install the connection rules of this project on an engine.
 
@@ -202,6 +210,10 @@ def prepare_engine(engine: Engine, *, is_owner: bool = False) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
+
+    @event.listens_for(engine, "do_connect")
+    def _make(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+        _make_private(str(arguments[0]) if arguments else "")
 
     @event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: object) -> None:

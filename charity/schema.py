@@ -47,7 +47,7 @@ def load_tables() -> None:
 @contextmanager
 def owner_engine(settings: Settings) -> Iterator[Engine]:
     """Give an engine of the owner's role without a pool; SQLite's authorizer is left out."""
-    engine = create_engine(settings.owner_url, poolclass=NullPool)
+    engine = create_engine(settings.owner_url, poolclass=NullPool, hide_parameters=True)
     prepare_engine(engine, is_owner=True)
     try:
         yield engine

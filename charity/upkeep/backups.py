@@ -33,10 +33,12 @@ from charity.proofs.note_rules import BadNote, read_note
 from charity.proofs.publishing import tile_bytes
 from charity.proofs.tile_rules import WIDTH, Tile, new_tiles, parse_tile_path
 from charity.upkeep.archives import ArchiveWriter, manifest_of, writing
-from charity.upkeep.keyfile import fingerprints
+from charity.upkeep.keyfile import fingerprints, sealed_list
 from charity.upkeep.models import Backup
 from charity.upkeep.revisions import revision_of
 from charity.upkeep.rules import (
+    FILES,
+    FOLDERS,
     GIVEN_UP_AFTER,
     BackedUpOrg,
     Manifest,
@@ -46,11 +48,6 @@ from charity.upkeep.rules import (
     surplus,
 )
 from charity.upkeep.snapshots import Snapshot, take_snapshot
-
-#: Folder of everything but the database, inside an archive.
-FILES = "files"
-#: Folders of the data folder that are no part of a backup: keys go apart.
-_LEFT_OUT = frozenset({"keys", ALL_LOGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +205,7 @@ def _write(settings: Settings, path: Path, manifest_id: str, at: datetime) -> tu
             orgs=tuple(_orgs(snapshot)),
             keys=fingerprints(settings),
         )
+        manifest = sealed_list(manifest, settings)
         sha256, size = archive.close(manifest)
     return manifest, sha256, size
 
@@ -287,13 +285,13 @@ def _size_of(note: str) -> int:
 
 
 def _add_files(archive: ArchiveWriter, settings: Settings) -> Iterator[Member]:
-    """Add every folder of the data folder but keys and logs.
+    """Add every folder the product keeps files in, but the logs, which stand there already.
 
-    Files that stand in the data folder itself are left out: the database, and whatever
-    holds settings. So are files that are still being written, which no row names yet.
+    Everything else of the data folder is left out: database, keys, settings, what an operator
+    put there. So are files that are still being written, which no row names yet.
     """
-    for top in sorted(settings.data_dir.iterdir()):
-        if top.name in _LEFT_OUT or top.is_symlink() or not top.is_dir() or top.name.startswith("."):
+    for top in (settings.data_dir / name for name in FOLDERS if name != ALL_LOGS):
+        if top.is_symlink() or not top.is_dir():
             continue
         for path in sorted(top.rglob("*")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith((".", "tmp")):

@@ -201,6 +201,7 @@ def _tell_restored(restored: Restored, as_json: bool) -> None:
         click.echo(
             f"{restored.archive}: {restored.vouchers} vouchers {state}; {len(restored.findings)} findings."
         )
+        click.echo("Everybody signs in anew there, with the passwords of the backup; look over roles first.")
         click.echo("Nothing is signed there until: flask proofs confirm FILE (docs/operations.md).")
     if restored.findings:
         raise SystemExit(1)

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -19,9 +20,12 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from charity.config import Settings
 from charity.errors import refuse
 from charity.proofs.signing import public_key_of
-from charity.sealed import key_name
+from charity.sealed import is_mark, key_name, mark
+from charity.upkeep.rules import Manifest
 
 FORM = "charity-keys/v1"
+#: Purpose of the key under the field key that seals the list of a backup.
+_SEAL = "backup list"
 #: Fewest characters of a passphrase.
 PASSPHRASE_LENGTH = 12
 #: Cost of scrypt: 64 MB and about a fifth of a second.
@@ -60,6 +64,19 @@ def misfits(settings: Settings, wanted: Mapping[str, str]) -> list[str]:
     if wanted.get("CHARITY_SIGN_KEY") != public_key_of(settings.sign_key).hex():
         found.append("CHARITY_SIGN_KEY")
     return found
+
+
+def sealed_list(manifest: Manifest, settings: Settings) -> Manifest:
+    """Return the list of a backup with its seal, by which this house knows its own again."""
+    text = replace(manifest, seal="").to_json()
+    return replace(manifest, seal=mark(settings.field_key, text, _SEAL))
+
+
+def is_own(manifest: Manifest, settings: Settings) -> bool:
+    """Say whether the list of a backup carries the seal of a field key in use or retired."""
+    text = replace(manifest, seal="").to_json()
+    keys = (settings.field_key, *settings.retired_field_keys)
+    return any(is_mark(manifest.seal, key, text, _SEAL) for key in keys)
 
 
 def write_keys(path: Path, keys: Mapping[str, str], passphrase: str) -> None:

@@ -3,7 +3,7 @@
 Nothing that exists is touched: the target is an empty folder and, on PostgreSQL, an empty
 database. A backup of an earlier release is brought to this version's schema on the way.
 Afterwards the proof log is marked, so that nothing is signed before the last published
-head is known to lie in these books.
+head is known to lie in these books, and everybody has to sign in anew.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from charity.proofs.checks import RESTORED
 from charity.proofs.note_rules import BadNote, read_note
 from charity.proofs.restoration import mark_restored
 from charity.upkeep.archives import file_sha256, manifest_of, unpack
-from charity.upkeep.backups import FILES
 from charity.upkeep.checking import find_all
-from charity.upkeep.keyfile import misfits
+from charity.upkeep.keyfile import is_own, misfits
 from charity.upkeep.models import Backup
 from charity.upkeep.revisions import known_revisions, revision_of, trigger_differences
-from charity.upkeep.rules import Manifest
+from charity.upkeep.rules import FILES, FOLDERS, Manifest, foreign_path
 from charity.upkeep.snapshots import run_program
+from charity.users.restoration import close_doors
 
 #: Sentences of a report that are kept.
 KEPT_FINDINGS = 20
@@ -95,13 +95,16 @@ def restore_backup(
     there = _target_settings(settings, manifest, target, url)
     _check_target(manifest, there)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.chmod(0o700)  # one that was there already may have been open to others
     with tempfile.TemporaryDirectory(prefix=".restoring-", dir=target) as scratch:
+        if not manifest.seal:
+            tell("Its list carries no seal, as of the first release: only its hash tells whose it is.")
         tell("Reading the backup and holding each file to its hash …")
         unpack(archive, manifest, Path(scratch))
         tell("Putting the database in place …")
         _place_database(Path(scratch) / manifest.database.path, there)
-        _place_files(Path(scratch) / FILES, target)
-    findings = _settle(manifest, there, archive.name, at, tell)
+        findings = _place_files(Path(scratch) / FILES, target)
+    findings += _settle(manifest, there, archive.name, at, tell)
     if is_verified:
         tell("Deriving everything again …")
         findings += verify(there, manifest)
@@ -135,16 +138,21 @@ def _check_target(manifest: Manifest, there: Settings) -> None:
     """Refuse a target that holds anything, keys that do not fit, and a newer backup.
 
     Raises:
-        Refused: ``archive_newer``, ``key_does_not_fit``, ``target_not_empty``.
+        Refused: ``archive_foreign``, ``archive_forged``, ``archive_newer``, ``key_does_not_fit``,
+            ``target_not_empty``.
     """
+    if path := foreign_path(manifest):
+        raise refuse("archive_foreign", path=path[:200])
     if manifest.revision not in known_revisions():
         raise refuse("archive_newer", revision=manifest.revision)
     for name in misfits(there, manifest.keys):
         raise refuse("key_does_not_fit", name=name)
+    if manifest.seal and not is_own(manifest, there):
+        raise refuse("archive_forged")
     if there.data_dir.exists() and any(each.name != "keys" for each in there.data_dir.iterdir()):
         raise refuse("target_not_empty", target=there.data_dir)
     if manifest.dialect == "postgresql":
-        engine = create_engine(there.owner_url, poolclass=NullPool)
+        engine = create_engine(there.owner_url, poolclass=NullPool, hide_parameters=True)
         if inspect(engine).get_table_names():
             raise refuse("target_not_empty", target=make_url(there.owner_url).database)
 
@@ -154,7 +162,8 @@ def _place_database(file: Path, there: Settings) -> None:
     if there.owner_url.startswith("sqlite"):
         path = Path(there.owner_url.removeprefix("sqlite:///"))
         part = path.with_name(f".{path.name}.part")
-        with gzip.open(file, "rb") as packed, part.open("wb") as plain:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with gzip.open(file, "rb") as packed, os.fdopen(handle, "wb") as plain:
             shutil.copyfileobj(packed, plain, 1024 * 1024)
             plain.flush()
             os.fsync(plain.fileno())
@@ -173,11 +182,20 @@ def _place_database(file: Path, there: Settings) -> None:
     )
 
 
-def _place_files(source: Path, target: Path) -> None:
-    """Move the unpacked folders into the data folder."""
-    if source.is_dir():
-        for top in source.iterdir():
+def _place_files(source: Path, target: Path) -> list[str]:
+    """Move the product's own unpacked folders into the data folder, for their owner only.
+
+    Returns:
+        What was left out: an earlier release backed up every folder of the data folder.
+    """
+    tops = sorted(source.iterdir()) if source.is_dir() else []
+    for top in tops:
+        if top.name in FOLDERS:
+            for path in (top, *top.rglob("*")):
+                path.chmod(0o700 if path.is_dir() else 0o600)
             os.replace(top, target / top.name)
+    others = [top.name for top in tops if top.name not in FOLDERS]
+    return [f"files: {name}/ of the backup was left out, it is no folder of the product" for name in others]
 
 
 def _settle(
@@ -199,11 +217,12 @@ def _settle(
 
 
 def _mark(engine: Engine, manifest: Manifest, name: str, at: datetime) -> None:
-    """Mark each log as restored, and the backup's own record as done."""
+    """Mark each log as restored, let nobody in who has not signed in anew, note the backup as done."""
 
     def work(session: Session) -> None:
         for org_id in session.scalars(select(Org.id).order_by(Org.id)).all():
             mark_restored(session, org_id=org_id, at=at, backup=name)
+        close_doors(session, at=at)
         session.execute(
             update(Backup)
             .where(Backup.state == "running", Backup.manifest_id == manifest.id)
@@ -220,7 +239,7 @@ def verify(there: Settings, manifest: Manifest) -> list[str]:
     Triggers are compared by text, each org's vouchers are counted, each published head is
     sought in the tree, and every check of ``flask check`` runs, the files included.
     """
-    engine = create_engine(there.database_url, poolclass=NullPool)
+    engine = create_engine(there.database_url, poolclass=NullPool, hide_parameters=True)
     prepare_engine(engine)
     with Session(engine) as session:
         found = [

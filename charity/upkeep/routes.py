@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,8 @@ navigation.register(
 
 #: How long what was found is told again before the probes run anew: anybody may ask.
 _KEPT_FOR = timedelta(seconds=5)
+#: One reader at a time runs the probes, which compare every trigger: anybody may ask, and many at once.
+_examining = threading.Lock()
 #: How often every worker looks whether a backup is due, in seconds.
 _LOOK_EVERY_S = 120.0
 
@@ -85,11 +88,12 @@ class StatePage:
 
 
 def _examined() -> tuple[health.Probe, ...]:
-    """Return the probes, run at most every few seconds by each process."""
-    at, kept = now(), current_app.extensions.setdefault("charity.health", {})
-    if "at" not in kept or not timedelta(0) <= at - kept["at"] < _KEPT_FOR:
-        kept.update(at=at, probes=health.examine(db.engine, settings(), at))
-    return kept["probes"]
+    """Return the probes, run at most every few seconds by each process; who asks meanwhile waits for them."""
+    with _examining:
+        at, kept = now(), current_app.extensions.setdefault("charity.health", {})
+        if "at" not in kept or not timedelta(0) <= at - kept["at"] < _KEPT_FOR:
+            kept.update(at=at, probes=health.examine(db.engine, settings(), at))
+        return kept["probes"]
 
 
 @blueprint.get("/healthz")

@@ -21,6 +21,11 @@ GIVEN_UP_AFTER = timedelta(hours=6)
 #: How old the newest backup may be before an upgrade.
 FRESH_FOR = timedelta(hours=24)
 
+#: Folder of everything but the database, inside an archive.
+FILES = "files"
+#: Folders of the data folder that the product keeps files in, and that a backup holds.
+FOLDERS = ("attachments", "documents", "proofs")
+
 _NAME = re.compile(r"charity-(\d{8}T\d{6}Z)-([0-9a-f]{8})\.tar")
 
 PROBLEMS = register(
@@ -37,6 +42,13 @@ PROBLEMS = register(
         "archive_unreadable": N_("%(name)s is not a backup of this product, or is cut off: %(reason)s."),
         "archive_changed": N_("%(path)s in the backup does not fit its hash. Use another backup."),
         "archive_unlisted": N_("%(path)s is in the backup but not in its list. Use another backup."),
+        "archive_foreign": N_(
+            "%(path)s is in the backup, but this product puts no such file into one. Use another backup."
+        ),
+        "archive_forged": N_(
+            "The list of the backup was not sealed with the field key of this house, or was changed "
+            "afterwards. Use another backup."
+        ),
         "archive_newer": N_(
             "The backup is of revision %(revision)s, which this version does not know. Install the version "
             "that made it."
@@ -149,6 +161,7 @@ class Manifest:
         files: every other member, by path.
         orgs: by code.
         keys: name of a key → its public fingerprint.
+        seal: HMAC of everything above under the field key; empty from the first release.
     """
 
     id: str
@@ -160,6 +173,7 @@ class Manifest:
     files: tuple[Member, ...]
     orgs: tuple[BackedUpOrg, ...]
     keys: Mapping[str, str] = field(default_factory=dict)
+    seal: str = ""
 
     def to_json(self) -> str:
         """Return the manifest as text, one file a line."""
@@ -173,6 +187,7 @@ class Manifest:
             "database": asdict(self.database),
             "orgs": [asdict(org) for org in self.orgs],
             "keys": dict(self.keys),
+            **({"seal": self.seal} if self.seal else {}),
         }
         files = ",\n".join(json.dumps(asdict(file), ensure_ascii=False) for file in self.files)
         return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "files": [\n{files}\n]}}\n'
@@ -202,6 +217,7 @@ def read_manifest(text: str) -> Manifest:
             files=tuple(Member(**row) for row in values["files"]),
             orgs=tuple(BackedUpOrg(**row) for row in values["orgs"]),
             keys=dict(values["keys"]),
+            seal=str(values.get("seal", "")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BadManifest(f"{type(error).__name__}: {error}") from None
@@ -211,6 +227,19 @@ def read_manifest(text: str) -> Manifest:
         if not is_inside(member.path):
             raise BadManifest(f"{member.path} leads out of the folder")
     return manifest
+
+
+def foreign_path(manifest: Manifest) -> str:
+    """Return a path that no release has put into a backup; empty when there is none.
+
+    Keys, settings and whatever else stands loose in a data folder decide how the house
+    runs; from an archive they could only come by another's hand.
+    """
+    for member in manifest.files:
+        parts = member.path.split("/")
+        if len(parts) < 3 or parts[0] != FILES or parts[1] == "keys" or parts[1].startswith("."):
+            return member.path
+    return "" if "/" not in manifest.database.path else manifest.database.path
 
 
 def is_inside(path: str) -> bool:

@@ -76,6 +76,7 @@ def _sqlite(path: Path, folder: Path) -> Iterator[Snapshot]:
     engine = create_engine(
         "sqlite://",
         poolclass=NullPool,
+        hide_parameters=True,
         creator=lambda: sqlite3.connect(f"{copy.as_uri()}?mode=ro&immutable=1", uri=True),
     )
     with Session(engine) as session:
@@ -87,7 +88,7 @@ def _sqlite(path: Path, folder: Path) -> Iterator[Snapshot]:
 def _postgresql(url: URL, folder: Path) -> Iterator[Snapshot]:
     """Open a read transaction, and have ``pg_dump`` write what it sees."""
     dump = folder / "database.dump"
-    engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, isolation_level="REPEATABLE READ")
     with engine.connect() as connection:
         snapshot = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
         run_program(

@@ -63,7 +63,7 @@ class OpenSession(Base):
     challenge_at: Mapped[datetime | None]
     #: When it was ended by an act; None while it lasts or when it only ran out.
     ended_at: Mapped[datetime | None]
-    #: sign_out, self (from another session), administrator, whole (the second step was done).
+    #: sign_out, self (from another session), administrator, whole (the second step was done), restored.
     ended_how: Mapped[str] = mapped_column(String(20), default="")
 
 

@@ -41,6 +41,7 @@ from charity.users.queries import LoginUser
 from charity.web import locale
 from charity.web.access import name_permissions, public
 from charity.web.context import now, settings, today
+from charity.web.errors import note_refusal
 from charity.web.filters import translated
 from charity.web.render import Sentence, problems_of, render
 from charity.web.routes import safe_next
@@ -128,9 +129,12 @@ def door() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _door("users/sign_in.html", form)
     username = credentials.fold_username(form.username.data)
-    if not may_try("sign_in", username, credentials.SIGN_IN_TRIES):
-        return _door("users/sign_in.html", form, Problem("sign_in_locked"), status=429)
     found = queries.credentials(db.session(), username)
+    # What nobody is called may be a password in the wrong field.
+    known = username if found else ""
+    if not may_try("sign_in", username, credentials.SIGN_IN_TRIES):
+        note_refusal("sign_in_locked", status=429, login=known)
+        return _door("users/sign_in.html", form, Problem("sign_in_locked"), status=429)
     stored = found.password_hash if found and found.is_active else ""
     passwords, actor = _passwords(), nobody()
     try:
@@ -145,6 +149,7 @@ def door() -> ResponseReturnValue:
     if not is_right or found is None:
         is_known = found is not None
         transact(partial(sign_in.record_refusal, actor=actor, username=username, is_known=is_known))
+        note_refusal("sign_in_wrong", status=422, login=known)
         return _door("users/sign_in.html", form, Problem("sign_in_wrong"))
     wanted = form.next.data or ""
     if factors.factors_of(db.session(), found.user.id).is_any:

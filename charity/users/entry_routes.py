@@ -28,6 +28,7 @@ from charity.users.queries import LoginUser
 from charity.users.sessions import Found, Where
 from charity.web import locale
 from charity.web.context import current_org, now, settings, today
+from charity.web.errors import note_refusal
 from charity.web.limits import client_address, forget, give_back, spend
 from charity.web.routes import safe_next
 
@@ -255,6 +256,7 @@ def show_factor(user: LoginUser, session_id: int, code: str, credential: str) ->
     """
     actor, at, here = acting(user), now(), site()
     if not may_try("second_factor", user.username, door_rules.FACTOR_TRIES):
+        note_refusal("factor_locked", status=429, login=user.username)
         raise Refused(Problem("factor_locked"))
     try:
         if credential and here is not None:
@@ -273,6 +275,7 @@ def show_factor(user: LoginUser, session_id: int, code: str, credential: str) ->
         kind = transact(partial(factors.use_code, actor=actor, code=code[:100]))
     except Refused:
         transact(partial(factors.record_refused, actor=actor, username=user.username))
+        note_refusal("factor_wrong", status=403, login=user.username)
         raise
     if kind == "recovery_code":
         left = factors.factors_of(db.session(), user.id).codes_left

@@ -19,6 +19,7 @@ from charity.errors import N_, Refused
 from charity.web.access import PERMISSIONS, PermissionMissing
 from charity.web.context import NotMember
 from charity.web.layout import SIGN_IN, plain_layout, public_layout
+from charity.web.logs import METHODS
 from charity.web.render import Sentence, problems_of, render
 
 #: Refusals, for whoever watches the server; acts stand in the operation log.
@@ -148,20 +149,32 @@ def _sign_in_url() -> str:
         return ""
 
 
-def _note_refusal(error: HTTPException) -> None:
-    """Write a refused request to the log of the process: who, what, from where; ``%r`` keeps it a line."""
-    permission = error.permission if isinstance(error, PermissionMissing) else ""
-    who = current_user.get_id() if current_user and current_user.is_authenticated else ""
-    security_log.warning(
-        "refused status=%s kind=%s permission=%r login=%r method=%s path=%r address=%r",
-        error.code,
-        type(error).__name__,
-        permission,
-        who,
-        request.method,
-        request.path[:200],
-        request.remote_addr,
-    )
+def note_refusal(kind: str, *, status: int, permission: str = "", login: str | None = None) -> None:
+    """Write a refusal to the log of the process: what, to whom, from where.
+
+    The page stands there by the name of its endpoint: its address may hold the link of a
+    password that is not chosen yet, or a name. ``%r`` keeps whatever comes from afar in its line.
+
+    Args:
+        kind: of the refusal, a word of the code.
+        status: HTTP status.
+        permission: what was missing; may be empty.
+        login: name of the login; who is signed in when None.
+    """
+    if login is None:
+        is_known = current_user and current_user.is_authenticated
+        login = str(getattr(current_user, "username", "")) if is_known else ""
+    said = {
+        "status": status,
+        "kind": kind,
+        "permission": permission,
+        "login": login,
+        "method": request.method if request.method in METHODS else "",
+        "endpoint": request.endpoint or "none",
+        "address": request.remote_addr or "",
+    }
+    fields = " ".join(f"{name}=%r" for name in said)
+    security_log.warning(f"refused {fields}", *said.values(), extra={"said": said})
 
 
 def on_http_error(error: HTTPException) -> ResponseReturnValue:
@@ -171,7 +184,8 @@ def on_http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code is not None and 300 <= error.code < 400:
         return error
     if error.code in (403, 429) or isinstance(error, CSRFError):
-        _note_refusal(error)
+        permission = error.permission if isinstance(error, PermissionMissing) else ""
+        note_refusal(type(error).__name__, status=error.code or 400, permission=permission)
     page = page_of(error)
     if request.path.endswith(".json"):
         response = jsonify({"error": page.title, "detail": page.what})

@@ -122,17 +122,28 @@ def translated(message: str, context: str = "") -> str:
     return str(pgettext(context, message) if context else gettext(message))
 
 
+def static_version(path: str) -> str:
+    """Return the first 12 digits of the hash of a static file as it lies on the disk now.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    file = Path(str(current_app.static_folder)) / path
+    stat = file.stat()
+    state = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    known: dict[str, tuple[tuple[int, int, int], str]]
+    known = current_app.extensions.setdefault("charity.static_hashes", {})
+    if path not in known or known[path][0] != state:
+        known[path] = (state, hashlib.sha256(file.read_bytes()).hexdigest()[:12])
+    return known[path][1]
+
+
 def static_url(path: str) -> str:
     """Return the address of a static file with the first 12 digits of its content hash.
 
     The address leaves out the org's prefix, so that a browser keeps one copy for all.
     """
-    known: dict[str, str] = current_app.extensions.setdefault("charity.static_hashes", {})
-    version = known.get(path)
-    if version is None or current_app.debug:
-        data = (Path(str(current_app.static_folder)) / path).read_bytes()
-        version = known[path] = hashlib.sha256(data).hexdigest()[:12]
-    address = url_for("static", filename=path, v=version)
+    address = url_for("static", filename=path, v=static_version(path))
     if has_request_context() and SCRIPT_ROOT in request.environ:
         return str(request.environ[SCRIPT_ROOT]) + address[len(request.script_root) :]
     return address

@@ -27,6 +27,8 @@ LANGUAGES: Final = {"zh_Hans": "简体中文", "zh_Hant": "繁體中文", "en": 
 HTML_LANG: Final = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
 DEFAULT = "zh_Hans"
 COOKIE = "language"
+#: Where the choice stands as the trusted proxy read it from the cookie; ``-`` for none.
+FROM_PROXY = "charity.language"
 COOKIE_AGE_S = 365 * 24 * 3600
 _TRADITIONAL = frozenset({"tw", "hk", "mo", "hant"})
 _FALLBACK = {"zh_Hant": "zh_Hans"}
@@ -50,7 +52,13 @@ def language_of(header: str) -> str:
 
 
 def language_of_environ(environ: WSGIEnvironment) -> str:
-    """Return the language of a request: the reader's own choice, then the browser's."""
+    """Return the language of a request: the reader's own choice, then the browser's.
+
+    A proxy that keeps pages reads the choice from the cookie itself and says what it read:
+    then that counts, since the page is kept under it, whatever the cookie may mean here.
+    """
+    if (read := environ.get(FROM_PROXY)) is not None:
+        return read if read in LANGUAGES else language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     cookies = environ.get("HTTP_COOKIE", "")
     chosen = parse_cookie(cookies).get(COOKIE, "") if COOKIE in cookies else ""
     return chosen if chosen in LANGUAGES else language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))

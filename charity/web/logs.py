@@ -139,7 +139,7 @@ class RequestLog:
     def _write(self, environ: WSGIEnvironment, status: str, took_ms: int) -> None:
         """Write the line of a request."""
         said = {
-            "method": environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _METHODS else _WITHHELD,
+            "method": environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else _WITHHELD,
             "endpoint": environ.get(_ENDPOINT, "cached page"),
             "status": int(status),
             "took_ms": took_ms,
@@ -148,7 +148,8 @@ class RequestLog:
         logger.log(level, "answered a request", extra={"said": said})
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: Methods a request is logged with; any other word is the sender's own.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def note_endpoint() -> None:

@@ -7,7 +7,8 @@ without TLS can run, with a warning.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -15,6 +16,11 @@ from werkzeug.wrappers import Response
 
 from charity.config import Settings
 from charity.web.access import access_of
+from charity.web.filters import static_version
+from charity.web.locale import FROM_PROXY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CONTENT_POLICY = "; ".join(
     (
@@ -97,10 +103,8 @@ def add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.setdefault("Strict-Transport-Security", _STRICT_TRANSPORT)
-    if request.endpoint == "static" and response.status_code < 400 and "v" in request.args:
-        # An address that carries the content's hash never changes its content; without
-        # it, send_file has set no-cache.
-        response.headers["Cache-Control"] = _STATIC_FOR_EVER
+    if request.endpoint == "static" and response.status_code < 400:
+        _age_of_file(response)
     access = access_of(current_app, request.endpoint) if request.endpoint else None
     if access is not None and access.kind == "public" and response.status_code < 400:
         response.headers.setdefault("Cache-Control", "private, no-cache")
@@ -110,11 +114,39 @@ def add_headers(response: Response) -> Response:
     return response
 
 
+def _age_of_file(response: Response) -> None:
+    """Let a static file be kept for good under the hash of what it holds now, and under nothing else.
+
+    Under the hash of another release, past or to come, it would stand in for that one's file.
+    """
+    try:
+        is_its_hash = request.args.get("v") == static_version((request.view_args or {})["filename"])
+    except OSError:
+        is_its_hash = False
+    response.headers["Cache-Control"] = _STATIC_FOR_EVER if is_its_hash else "no-cache"
+    if not is_its_hash:
+        response.headers["X-Accel-Expires"] = "0"
+
+
+class ProxyLanguage:
+    """Takes over the language that the trusted proxy has read from the cookie."""
+
+    def __init__(self, wsgi_app: WSGIApplication) -> None:
+        self._wsgi_app = wsgi_app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if (read := environ.get("HTTP_X_CHARITY_LANGUAGE")) is not None:
+            environ[FROM_PROXY] = read
+        return self._wsgi_app(environ, start_response)
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Add the headers, trust the configured number of proxies, warn without TLS."""
     app.after_request(add_headers)
     if count := settings.trusted_proxies:
         # Neither host nor prefix: a proxy that does not set them would let a client do so.
+        app.wsgi_app = ProxyLanguage(app.wsgi_app)  # type: ignore[method-assign]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
     if settings.environment == "production" and not settings.is_secure:
         app.logger.warning("PUBLIC_URL is not https: sign-ins and data cross the network in clear.")

@@ -91,8 +91,9 @@ def configured(folder: Path, upstream: str, port: int, plain_port: int, extra: s
     changes = {
         "/var/cache/nginx/charity": f"{folder}/cache",
         "server 127.0.0.1:8000;": f"server {urlsplit(upstream).netloc};",
-        "listen 80;": f"listen 127.0.0.1:{plain_port};",
-        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        " listen 80 ": f" listen 127.0.0.1:{plain_port} ",
+        " listen 80;": f" listen 127.0.0.1:{plain_port};",
+        " listen 443 ": f" listen 127.0.0.1:{port} ",
         "/etc/charity/tls": str(folder),
         "/var/log/nginx/charity.log": f"{folder}/access.log",
         "/var/log/nginx/charity.error.log": f"{folder}/error.log",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,47 @@ def test_the_code_is_made_once_and_goes(tmp_path: Path) -> None:
     assert not code.is_right(tmp_path, first[:-1])
     code.spend(tmp_path)
     assert not code.is_right(tmp_path, first)
+
+
+@pytest.mark.parametrize("kept", ["", "ABCD", "\n", "\u00e9" * 8, "A" * 17])
+def test_half_a_code_opens_nothing_and_is_made_anew(tmp_path: Path, kept: str) -> None:
+    """As a full disk leaves it behind: an empty file was opened by a hyphen."""
+    (tmp_path / "setup-code").write_text(kept, encoding="utf-8")
+    for given in ("", "-", kept, f"-{kept} "):
+        assert not code.is_right(tmp_path, given)
+    made, is_new = code.setup_code(tmp_path)
+    assert is_new and code.is_right(tmp_path, made) and not code.is_right(tmp_path, kept)
+    assert [path.name for path in tmp_path.iterdir()] == ["setup-code"]
+
+
+def test_a_code_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("charity.founding.code.os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            code.setup_code(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_opens_at_the_same_time_is_given_the_same_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them have found no code before the first one writes its own."""
+    gate, write = threading.Barrier(4), code._write
+
+    def together(path: Path, text: str) -> None:
+        gate.wait(30)
+        write(path, text)
+
+    monkeypatch.setattr(code, "_write", together)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: code.setup_code(tmp_path), range(4)))
+    assert len({text for text, _ in made}) == 1
+    assert [is_new for _, is_new in made].count(True) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -262,6 +264,88 @@ def test_a_missing_member_is_refused(house: House) -> None:
 def test_a_member_that_is_not_listed_is_refused(house: House) -> None:
     changed = _with(house.back_up().path, lambda _name, data: data, ("../escape", b"x"))
     assert_refused(house, changed, "archive_unlisted")
+
+
+def _planted(archive: Path, path: str, *, is_sealed: bool = True) -> Path:
+    """Write an archive anew with a further file that its list names with its right hash.
+
+    Args:
+        archive: the backup.
+        path: of the file.
+        is_sealed: keep the seal, which does not fit any more; else none, as of the first release.
+    """
+    data = b'SMTP_URL = "smtps://elsewhere.example:465"\n'
+
+    def change(name: str, old: bytes) -> bytes:
+        if name != "manifest.json":
+            return old
+        listed = json.loads(old)
+        listed["files"].append({"path": path, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)})
+        if not is_sealed:
+            del listed["seal"]
+        return json.dumps(listed).encode()
+
+    return _with(archive, change, (path, data))
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(
+    "path",
+    [
+        "files/settings.toml",
+        "files/setup-code",
+        "files/charity.db-wal",
+        "files/keys/charity_secret_key.hex",
+        "files/.hidden/x",
+        "elsewhere/attachments/x",
+        "loose",
+    ],
+)
+def test_settings_and_keys_cannot_be_planted_by_an_archive(house: House, path: str) -> None:
+    assert_refused(house, _planted(house.back_up().path, path), "archive_foreign")
+
+
+@pytest.mark.sqlite_only
+def test_a_list_that_was_changed_under_its_seal_is_refused(house: House) -> None:
+    """A paper put in with its right hash, and a seal of other hands."""
+    archive = house.back_up().path
+    assert_refused(house, _planted(archive, "files/attachments/aa/bb"), "archive_forged")
+    assert manifest_of(archive).seal not in ("", manifest_of(house.back_up(after_min=1).path).seal)
+
+
+@pytest.mark.sqlite_only
+def test_a_backup_of_the_first_release_has_no_seal_and_says_so(house: House) -> None:
+    told: list[str] = []
+    archive = _planted(house.back_up().path, "files/attachments/aa/bb", is_sealed=False)
+    assert house.restore(archive, tell=told.append).vouchers == 1
+    assert any("no seal" in line for line in told)
+
+
+@pytest.mark.sqlite_only
+def test_a_folder_that_is_not_the_products_is_left_out_and_named(house: House) -> None:
+    """An earlier release backed up such folders; its archives still come back."""
+    restored = house.restore(_planted(house.back_up().path, "files/notes/settings.toml", is_sealed=False))
+    assert [line for line in restored.findings if "notes/" in line] == list(restored.findings) != []
+    assert not (restored.settings.data_dir / "notes").exists()
+    (house.settings.data_dir / "notes").mkdir()
+    (house.settings.data_dir / "notes" / "x").write_text("an operator's own")
+    with tarfile.open(house.back_up(after_min=1).path) as tar:
+        assert [name for name in tar.getnames() if "notes" in name] == []
+
+
+@pytest.mark.sqlite_only
+def test_what_is_restored_is_open_to_its_owner_only(house: House) -> None:
+    """Whatever the folder and the umask say."""
+    target, url = house.targets()
+    target.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        house.restore(house.back_up().path, target=target, url=url)
+    finally:
+        os.umask(before)
+    found = [target, *target.rglob("*")]
+    assert len(found) > 5
+    assert [path for path in found if path.stat().st_mode & 0o077] == []
 
 
 @pytest.mark.sqlite_only

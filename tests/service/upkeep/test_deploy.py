@@ -123,6 +123,29 @@ def test_a_unit_may_not_do_what_it_need_not(name: str) -> None:
 
 
 @pytest.mark.sqlite_only
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_that_runs_away_does_not_take_the_machine_along(name: str) -> None:
+    service = unit(name)["Service"]
+    assert re.fullmatch(r"[1-4]G", service["MemoryMax"])
+    assert 32 <= int(service["TasksMax"]) <= 512
+
+
+@pytest.mark.sqlite_only
+def test_whoever_makes_backups_may_write_to_their_folder() -> None:
+    """The timer's command, and the worker once a schedule is set; pages never do."""
+    from charity.jobs import worker
+    from charity.upkeep import routes
+
+    sample = (DEPLOY / "charity.env.example").read_text()
+    folder = re.search(r"(?m)^CHARITY_BACKUP_DIR=(.+)$", sample)
+    assert folder is not None
+    assert worker._periodic["upkeep.backup"].run is routes.make_due_backup
+    for name in ("charity-worker.service", "charity-backup.service"):
+        assert unit(name)["Service"]["ReadWritePaths"].removeprefix("-") == folder[1]
+    assert "ReadWritePaths" not in unit("charity-app.service")["Service"]
+
+
+@pytest.mark.sqlite_only
 def test_the_units_start_commands_that_there_are(tmp_path: Path) -> None:
     environ = {**os.environ, "CHARITY_ENV": "test", "CHARITY_DATA": str(tmp_path)}
     for name in UNITS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,12 +85,11 @@ def test_a_second_click_or_tab_changes_nothing(
 
 
 def test_the_code_is_printed_once_and_asked_for(
-    client: FlaskClient, settings: Settings, caplog: pytest.LogCaptureFixture, session: Session
+    client: FlaskClient, settings: Settings, capfd: pytest.CaptureFixture[str], session: Session
 ) -> None:
-    with caplog.at_level(logging.WARNING):
-        client.get("/setup")
-        client.get("/setup")
-    assert caplog.text.count(setup_code(settings.data_dir)[0]) == 1
+    client.get("/setup")
+    client.get("/setup")
+    assert capfd.readouterr().err.count(setup_code(settings.data_dir)[0]) == 1
     response = send(client, sample(), "0000-0000-0000-0000")
     assert response.status_code == 422
     assert Problem("setup_code_refused").sentence() in page(response).text

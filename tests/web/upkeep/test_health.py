@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -121,6 +123,34 @@ class TestBackups:
         assert states(client)["backup"] == "ok"
         clock.advance(hours=2)
         assert states(client)["backup"] == "warn"
+
+
+def test_many_who_ask_at_once_run_the_probes_once(app: Flask, monkeypatch) -> None:
+    """The first one is held until the others have come to the door."""
+    counted, arrived, lock = [], threading.Barrier(4), threading.Lock()
+    examine = health.examine
+
+    class Door:
+        def __enter__(self) -> None:
+            inside.append(lock.acquire(blocking=False))
+            if not inside[-1]:
+                arrived.wait(30)
+                lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    def held(*values: object) -> object:
+        counted.append(1)
+        arrived.wait(30)
+        return examine(*values)
+
+    inside: list[bool] = []
+    monkeypatch.setattr("charity.upkeep.routes._examining", Door())
+    monkeypatch.setattr(health, "examine", held)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: app.test_client().get("/healthz").status_code, range(4)))
+    assert (found, len(counted), inside.count(True)) == ([200] * 4, 1, 1)
 
 
 def test_the_probes_run_once_in_five_seconds(client, clock, monkeypatch) -> None:

@@ -113,6 +113,24 @@ def test_what_people_type_stands_nowhere_in_the_log(app: Flask, books: Ledger, s
     ] == []
 
 
+def test_a_refusal_of_a_page_or_a_sign_in_can_be_looked_into(
+    app: Flask, books: Ledger, stream: io.StringIO
+) -> None:
+    """Who, what, from where; the address of the page never, it may hold a link."""
+    clerk = client_as(app, "cashier")
+    assert clerk.get("/office/people").status_code == 403
+    app.test_client().post("/password/choose/unspent-token", has_token=False)
+    app.test_client().post("/sign-in", data={"username": "cashier", "password": "a wrong one"})
+    found = [line for line in lines(stream) if line["logger"] == "charity.security"]
+    told = [[line[name] for name in ("kind", "permission", "login", "endpoint", "address")] for line in found]
+    assert told == [
+        ["PermissionMissing", "users.manage", "cashier", "users.people", "127.0.0.1"],
+        ["CSRFError", "", "", "users.choose_password", "127.0.0.1"],
+        ["sign_in_wrong", "", "cashier", "users.sign_in", "127.0.0.1"],
+    ]
+    assert "unspent" not in stream.getvalue()
+
+
 def test_a_crash_is_told_by_kind_and_place(app: Flask, stream: io.StringIO) -> None:
     try:
         try:

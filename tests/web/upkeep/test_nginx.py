@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,6 +143,46 @@ def test_each_language_has_a_page_of_its_own(site: Site) -> None:
     assert site.cache_states() == ["MISS", "MISS", "MISS"]
 
 
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "LANGUAGE=; language=en",
+        "Language=zh_Hans; language=en",
+        "language=zh_Hans; language=en",
+        "language=; language=en",
+        "language=fr; language=en",
+        'language="en"',
+        'language="e\\156"',
+        "xlanguage=zh_Hans; language=en",
+        "language=en; language=zh_Hans",
+        " language = en",
+        "language=en ,language=zh_Hans",
+    ],
+)
+def test_no_cookie_puts_a_page_in_another_language_before_others(site: Site, cookie: str) -> None:
+    """However a cookie is written, whoever has none, or has chosen Chinese, is shown Chinese."""
+    for own in ({}, {"Cookie": "language=zh_Hans"}):
+        site.get("/disclosure/funds", Accept_Language="zh-CN", Cookie=cookie)
+        shown = site.get("/disclosure/funds", Accept_Language="zh-CN", **own)[2]
+        assert '<html lang="zh-Hans"' in shown
+
+
+def test_the_language_a_client_claims_to_have_been_read_is_not_passed_on(site: Site) -> None:
+    site.get("/disclosure/funds", Accept_Language="zh-CN", X_Charity_Language="en")
+    assert '<html lang="zh-Hans"' in site.get("/disclosure/funds", Accept_Language="zh-CN")[2]
+
+
+def test_two_headers_of_languages_are_one_for_key_and_page(site: Site) -> None:
+    """What the page is made from is what it is kept under."""
+    request = b"GET /disclosure/funds HTTP/1.1\r\nHost: %b\r\n%bConnection: close\r\n\r\n"
+    for first in (b"zh-CN", b"xx"):
+        headers = b"Accept-Language: %b\r\nAccept-Language: en\r\n" % first
+        raw(site, request % (HOST.encode(), headers))
+        site.sent += 1
+    for accepted, shown in (("zh-CN", "zh-Hans"), ("xx", "zh-Hans"), ("en", "en")):
+        assert f'<html lang="{shown}"' in site.get("/disclosure/funds", Accept_Language=accepted)[2]
+
+
 def test_a_reader_who_has_the_page_gets_nothing_again(site: Site) -> None:
     mark = site.get("/disclosure/funds")[1]["etag"]
     status, _, body = site.get("/disclosure/funds", If_None_Match=mark)
@@ -183,6 +225,21 @@ def test_files_with_their_hash_are_kept_for_good(site: Site) -> None:
     assert [path for path, _, _ in site.asked].count("/static/css/base.css") == 1
 
 
+def test_a_file_asked_for_under_the_hash_of_the_next_release_is_not_pinned(
+    site: Site, app: Flask, tmp_path: Path
+) -> None:
+    """The hash of a coming release can be read in its source: asked for early, the old file must not stay."""
+    app.static_folder = str(tmp_path)
+    (tmp_path / "site.js").write_text("old")
+    address = f"/static/site.js?v={hashlib.sha256(b'new').hexdigest()[:12]}"
+    assert [site.get(address)[2] for _ in range(2)] == ["old", "old"]
+    (tmp_path / "site.js").write_text("new")
+    status, headers, body = site.get(address)
+    assert (status, body) == (200, "new")
+    assert "immutable" in headers["cache-control"]
+    assert "HIT" not in site.cache_states()
+
+
 def test_metrics_stay_on_the_machine_and_plain_requests_are_led_to_tls(site: Site) -> None:
     assert site.get("/metrics")[0] == 404
     assert site.asked == []
@@ -193,12 +250,52 @@ def test_metrics_stay_on_the_machine_and_plain_requests_are_led_to_tls(site: Sit
     connection.close()
 
 
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "charity.example.org.evil.example", "_"])
+def test_another_name_gets_no_answer(site: Site, host: str) -> None:
+    """Neither page nor redirect, on either port; nothing reaches the app, and nothing is kept under it."""
+    with pytest.raises(http.client.RemoteDisconnected):
+        site.get("/disclosure/funds", Host=host)
+    connection = http.client.HTTPConnection("127.0.0.1", site.proxy.plain_port, timeout=10)
+    with pytest.raises(http.client.RemoteDisconnected):
+        connection.request("GET", "/", headers={"Host": host})
+        connection.getresponse()
+    connection.close()
+    assert site.asked == []
+
+
+def test_no_certificate_is_shown_to_who_asks_for_another_name(site: Site) -> None:
+    for name in ("evil.example", None):
+        with (
+            socket.create_connection(("127.0.0.1", site.proxy.port), timeout=10) as plain,
+            pytest.raises(ssl.SSLError),
+        ):
+            ssl._create_unverified_context().wrap_socket(plain, server_hostname=name)
+
+
 def test_the_log_of_nginx_names_nobody(site: Site) -> None:
     site.get("/verify/ABCDE12345?phone=13900001111&name=%E5%BC%A0")
     log = site.log()
     assert '"area":"/verify"' in log
     for canary in ("ABCDE12345", "13900001111", "%E5%BC%A0", "127.0.0.1"):
         assert canary not in log
+
+
+def test_the_log_of_errors_names_nobody_either(
+    app: Flask, books: Ledger, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """An upload that does not fit into memory, and an app that is away: each tells of a whole address."""
+    program, folder = needs.needed("nginx", "nginx"), tmp_path_factory.mktemp("nginx")
+    trust = nginx.certificate(folder)
+    with nginx.serve(program, folder, f"http://127.0.0.1:{nginx.free_port()}") as proxy:
+        site = Site(proxy, trust)
+        assert site.get("/password/choose/unspent-token")[0] == 502
+        assert site.get("/verify/ABCDE12345?phone=13900001111")[0] == 502
+        head = b"POST /office/people/zhang.san/change HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n"
+        body = b"Content-Length: 200000\r\n\r\n" + b"x" * 200_000
+        assert raw(site, head % HOST.encode() + body).startswith(b"HTTP/1.1 502 ")
+    told = (folder / "error.log").read_text()
+    for canary in ("unspent-token", "ABCDE12345", "13900001111", "zhang.san", "client: "):
+        assert canary not in told
 
 
 def shake_hands(site: Site, **limits: Any) -> tuple[str | None, str]:

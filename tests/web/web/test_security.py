@@ -59,6 +59,15 @@ def test_a_file_with_its_hash_is_kept_for_ever_and_without_it_is_asked_for(visit
     assert visitor.get("/static/css/base.css", buffered=True).headers["Cache-Control"] == "no-cache"
 
 
+@pytest.mark.parametrize("query", ["?v=000000000000", "?v=", "?v", "?w=1", "?v=000000000000&v={hash}"])
+def test_a_file_under_another_hash_is_not_kept(visitor, query) -> None:
+    """The address of the next release, asked for before it is there, must not pin the old file."""
+    found = re.search(r"base\.css\?v=([0-9a-f]{12})", visitor.get("/fail/404").text)
+    assert found is not None
+    headers = visitor.get(f"/static/css/base.css{query.format(hash=found[1])}", buffered=True).headers
+    assert (headers["Cache-Control"], headers["X-Accel-Expires"]) == ("no-cache", "0")
+
+
 def test_a_missing_file_is_not_kept(visitor) -> None:
     answer = visitor.get("/static/nothing.css?v=000000000000")
     assert answer.status_code == 404
@@ -96,6 +105,18 @@ def test_only_the_trusted_proxies_are_believed(made, proxies, forwarded, seen) -
 
         assert request.remote_addr == seen
         assert request.host == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "read", "lang"),
+    [(0, "en", "zh-Hans"), (1, "en", "en"), (1, "-", "zh-Hant"), (1, "", "zh-Hant"), (1, None, "zh-Hans")],
+)
+def test_the_language_the_proxy_has_read_stands_over_the_cookie(made, proxies, read, lang) -> None:
+    """Only behind a proxy; one that says nothing leaves the cookie to be read here."""
+    client = made(trusted_proxies=proxies).test_client()
+    client.set_cookie("language", "zh_Hans")
+    headers = {"Accept-Language": "zh-TW"} | ({} if read is None else {"X-Charity-Language": read})
+    assert f'<html lang="{lang}">' in client.get("/no/such/page", headers=headers).text
 
 
 def test_production_without_tls_runs_and_warns(made, caplog) -> None:
