@@ -56,11 +56,8 @@ def store_attachment(
     Raises:
         Refused: ``attachment_empty``, ``attachment_too_large``.
     """
-    shown = clean_line(Path(name.replace("\\", "/")).name, 200) or "file"
-    if not data:
-        raise refuse("attachment_empty", "attachments", name=shown)
-    if len(data) > SIZE_LIMIT:
-        raise refuse("attachment_too_large", "attachments", name=shown, limit=SIZE_LIMIT // 1024 // 1024)
+    shown = _shown(name)
+    _check_size(data, shown)
     sha256 = hashlib.sha256(data).hexdigest()
     write_once(attachment_path(data_dir, sha256), data)
     known = session.scalar(
@@ -81,19 +78,33 @@ def store_attachment(
     return sha256
 
 
-def keep_paper(session: Session, *, actor: Actor, data: bytes, name: str, data_dir: Path) -> str:
-    """Keep a source document a person has sent, once its content was judged; return its SHA-256.
+def judge_paper(data: bytes, name: str) -> str:
+    """Return the kind of a source document a person has sent, once its content was judged.
+
+    It takes its time, so it is asked before a transaction opens.
 
     Raises:
         Refused: those of :func:`store_attachment`, and the problems of
             :func:`charity.ledger.paper_judging.check_paper`.
     """
-    shown = clean_line(Path(name.replace("\\", "/")).name, 200) or "file"
+    shown = _shown(name)
     # Size first: what is too large is not opened.
-    if 0 < len(data) <= SIZE_LIMIT:
-        refuse_if(check_paper(data, shown))
-    kind = media_type(data, shown)
-    return store_attachment(session, actor=actor, data=data, name=name, media_type=kind, data_dir=data_dir)
+    _check_size(data, shown)
+    refuse_if(check_paper(data, shown))
+    return media_type(data, shown)
+
+
+def _shown(name: str) -> str:
+    """Return the name of a file without folders and signs that do not show."""
+    return clean_line(Path(name.replace("\\", "/")).name, 200) or "file"
+
+
+def _check_size(data: bytes, shown: str) -> None:
+    """Refuse a file that is empty or larger than the store takes."""
+    if not data:
+        raise refuse("attachment_empty", "attachments", name=shown)
+    if len(data) > SIZE_LIMIT:
+        raise refuse("attachment_too_large", "attachments", name=shown, limit=SIZE_LIMIT // 1024 // 1024)
 
 
 def write_once(path: Path, data: bytes) -> None:
