@@ -16,7 +16,7 @@ from charity.errors import Refused
 from charity.ids import key_of
 from charity.imports import queries, reading, staging
 from charity.imports.common_routes import blueprint, file_or_404, me, reading_session
-from charity.imports.forms import AsideForm, DayForm, DropForm, PlaceForm
+from charity.imports.forms import DayForm, DropForm, PlaceForm, ReasonForm
 from charity.imports.kinds import booker_of
 from charity.imports.models import ImportFile
 from charity.imports.preview_routes import file_page, job_sentence
@@ -108,11 +108,10 @@ def drop() -> ResponseReturnValue:
 def _take_in(upload: FileStorage) -> tuple[str, Sentence | None]:
     """Stage one upload; return its number, or the sentence of its refusal."""
     data, name = upload.read(), upload.filename or ""
-    kind = upload.mimetype or "application/octet-stream"
     try:
         parsed = reading.parse(reading_session(), me().org_id, data, name, Answers())
         number, was_known, by = transact(
-            lambda session: _staged(session, data=data, name=name, media_type=kind, parsed=parsed)
+            lambda session: _staged(session, data=data, name=name, parsed=parsed)
         )
     except Refused as refused:
         return "", problems_of(refused)[0]
@@ -121,15 +120,12 @@ def _take_in(upload: FileStorage) -> tuple[str, Sentence | None]:
     return number, None
 
 
-def _staged(
-    session: Session, *, data: bytes, name: str, media_type: str, parsed: ParsedFile
-) -> tuple[str, bool, str]:
+def _staged(session: Session, *, data: bytes, name: str, parsed: ParsedFile) -> tuple[str, bool, str]:
     staged = staging.stage_file(
         session,
         actor=me(),
         data=data,
         name=name,
-        media_type=media_type,
         data_dir=settings().data_dir,
         on=today(),
         parsed=parsed,
@@ -206,7 +202,7 @@ class AsidePage:
     """The question before a file is set aside."""
 
     file: ImportFile
-    form: AsideForm
+    form: ReasonForm
 
 
 @blueprint.route("/<number>/aside", methods=["GET", "POST"])
@@ -214,7 +210,7 @@ class AsidePage:
 def aside(number: str) -> ResponseReturnValue:
     """Set a file aside of which nothing is booked, with a reason."""
     found = file_or_404(number)
-    file_id, form = found.id, AsideForm()
+    file_id, form = found.id, ReasonForm()
     if carried_out(
         form,
         lambda session: staging.set_aside(

@@ -99,7 +99,6 @@ def stage_file(
     actor: Actor,
     data: bytes,
     name: str,
-    media_type: str,
     data_dir: Path,
     on: date,
     place: str = "",
@@ -114,7 +113,6 @@ def stage_file(
         actor: needs ``imports.stage``.
         data: the file as it came.
         name: its name; used for people only, what it is is told from its content.
-        media_type: as told by the browser.
         data_dir: the data folder.
         on: today.
         place: code of its place of money; empty to find it out.
@@ -136,7 +134,7 @@ def stage_file(
     if known is not None:
         return Staged(known, True)
     parsed = parsed or reading.parse(session, actor.org_id, data, name, Answers())
-    file_store().keep(session, actor=actor, data=data, name=name, media_type=media_type, data_dir=data_dir)
+    file_store().keep(session, actor=actor, data=data, name=name, data_dir=data_dir)
     file = _new_file(actor, parsed, name, data)
     reading.describe_file(file, parsed)
     if place:

@@ -36,9 +36,7 @@ def test_a_bill_is_known_by_its_content_and_kept_under_its_hash(office: Office) 
 def test_the_same_bytes_are_the_same_file(office: Office) -> None:
     data = wechat_bill([Pay("1", "100.00")])
     first = office.stage(data, "a.csv")
-    again = office.act(
-        staging.stage_file, data=data, name="b.csv", media_type="", data_dir=office.data_dir, on=TODAY
-    )
+    again = office.act(staging.stage_file, data=data, name="b.csv", data_dir=office.data_dir, on=TODAY)
     assert (again.file.id, again.was_known) == (first.id, True)
 
 
@@ -108,7 +106,7 @@ PAYOUT = "姓名,身份证号,救助金额,金额,领取日期,签领\n".encode(
     ],
 )
 def test_what_must_not_be_booked_is_refused_at_the_door(office: Office, data: bytes, code: str) -> None:
-    values = {"data": data, "name": "x", "media_type": "", "data_dir": office.data_dir, "on": TODAY}
+    values = {"data": data, "name": "x", "data_dir": office.data_dir, "on": TODAY}
     assert refusal(office, staging.stage_file, **values) == [code]
 
 
@@ -186,7 +184,7 @@ def test_a_stranger_file_is_not_there(office: Office) -> None:
 def test_each_act_needs_its_permission(office: Office) -> None:
     file = office.stage(wechat_bill([Pay("1", "1.00")]))
     office.permissions = frozenset()
-    values = {"data": b"x", "name": "x", "media_type": "", "data_dir": office.data_dir, "on": TODAY}
+    values = {"data": b"x", "name": "x", "data_dir": office.data_dir, "on": TODAY}
     assert refusal(office, staging.stage_file, **values) == ["permission_missing"]
     assert refusal(office, staging.choose_place, file_id=file.id, place="W1", on=TODAY) == [
         "permission_missing"
