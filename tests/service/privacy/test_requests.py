@@ -28,7 +28,8 @@ PHONE, ID_NUMBER, ADDRESS = "13805341234", "371402198001010012", "解放路一�
 
 @pytest.fixture
 def clerk(office: Office) -> Actor:
-    return make_actor(office.org_id, "privacy.read", "privacy.handle", at=NOON, user_id=11, name="收件人")
+    rights = ("privacy.read", "privacy.handle", "donations.reveal")
+    return make_actor(office.org_id, *rights, at=NOON, user_id=11, name="收件人")
 
 
 @pytest.fixture
@@ -111,6 +112,36 @@ def test_a_copy_holds_everything_and_each_handing_over_is_logged(
         "privacy.fulfil",
         "privacy.hand_over",
     ]
+
+
+def test_a_copy_is_handed_over_once_and_soon(
+    office: Office, clerk: Actor, decider: Actor, donor_no: str
+) -> None:
+    number = granted(office, clerk, decider, donor_no)
+    later = replace(clerk, at=NOON + timedelta(days=31))
+    assert refusal(office, lambda own: service.copy_for(own, actor=later, public_no=number)) == [
+        "request_copy_late"
+    ]
+    last = replace(clerk, at=NOON + timedelta(days=30))
+    assert run(office, lambda own: service.copy_for(own, actor=last, public_no=number))[1]["name"]
+    assert refusal(office, lambda own: service.copy_for(own, actor=clerk, public_no=number)) == [
+        "request_handed_over"
+    ]
+    assert acts(office.session).count("privacy.hand_over") == 1
+
+
+def test_who_may_not_see_numbers_hands_over_no_copy_of_a_donor(
+    office: Office, clerk: Actor, decider: Actor, donor_no: str
+) -> None:
+    number = granted(office, clerk, decider, donor_no)
+    administrator = replace(clerk, permissions=frozenset({"privacy.read", "privacy.handle"}))
+    assert refusal(office, lambda own: service.copy_for(own, actor=administrator, public_no=number)) == [
+        "request_may_not"
+    ]
+    make_user(office.session, org_id=office.org_id, username="lisi")
+    own_number = granted(office, clerk, decider, "lisi", subject_kind="user")
+    _row, held = run(office, lambda own: service.copy_for(own, actor=administrator, public_no=own_number))
+    assert held["login"][0]["username"] == "lisi"
 
 
 def test_a_deletion_takes_what_no_law_keeps_and_leaves_the_books(
