@@ -157,6 +157,10 @@ PROBLEMS = register(
             "A copy is handed over within %(days)s days of the decision; write down a new request."
         ),
         "request_day": N_("A request is not received in the future."),
+        "request_held": N_(
+            "A legal hold stands over these records (%(reason)s, %(first)s–%(last)s). Nothing is deleted"
+            " until it is released; the request can be decided then."
+        ),
         "request_staff": N_("This person still works here; end the membership first."),
     }
 )
@@ -188,6 +192,12 @@ def check_act(state: str, act: str, *, permissions: frozenset[str], is_recorder:
         return [Problem("request_second")]
     return []
 
+
+#: Classes of records (charity.retention) in which somebody stands: a hold on one stops a deletion.
+HELD_IN: Mapping[str, tuple[str, ...]] = {
+    "donor": ("gifts", "receipts", "invoices", "bank_files", "messages"),
+    "user": ("log", "messages"),
+}
 
 #: Days after the decision on which the copy may be handed over; what is held changes.
 COPY_DAYS = 30

@@ -24,6 +24,7 @@ from charity.oplog.service import record
 from charity.privacy import holdings, rules
 from charity.privacy.models import DataRequest
 from charity.privacy.queries import is_handed_over
+from charity.retention.queries import hold_over
 from charity.users import factors, queries
 from charity.users.door_models import OpenSession
 from charity.users.models import User
@@ -200,7 +201,8 @@ def fulfil_request(session: Session, *, actor: Actor, public_no: str, answer: st
         on: today.
 
     Raises:
-        Refused: see :func:`_step`; ``request_answer``, ``request_subject``, ``request_staff``.
+        Refused: see :func:`_step`; ``request_answer``, ``request_subject``, ``request_held``,
+            ``request_staff``.
     """
     with session.no_autoflush:
         row = _step(session, actor, public_no, "fulfil")
@@ -215,10 +217,14 @@ def fulfil_request(session: Session, *, actor: Actor, public_no: str, answer: st
 
 
 def _erase(session: Session, actor: Actor, row: DataRequest, on: date) -> None:
-    """Delete what no law keeps."""
+    """Delete what no law keeps and no hold covers."""
     key = holdings.subject_id(session, actor.org_id, row.subject_kind, row.subject_no)
     if key is None:
         raise refuse("request_subject")
+    first = holdings.first_year(session, actor.org_id, row.subject_kind, key)
+    hold = hold_over(session, actor.org_id, rules.HELD_IN[row.subject_kind], first, on.year)
+    if hold is not None:
+        raise refuse("request_held", reason=hold.reason, first=hold.from_year, last=hold.until_year)
     if row.subject_kind == "donor":
         _erase_donor(session, actor.org_id, key)
         return
