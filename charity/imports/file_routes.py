@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,7 +26,7 @@ from charity.intake.forms import FORM_NAMES
 from charity.intake.read import ParsedFile
 from charity.jobs.models import Job
 from charity.web.access import may_open, permission_required
-from charity.web.acts import carried_out, done, status_of
+from charity.web.acts import carried_out, done, prepared, status_of
 from charity.web.context import settings, today
 from charity.web.filters import translated
 from charity.web.render import Sentence, problems_of, render
@@ -181,18 +182,15 @@ def days(number: str) -> ResponseReturnValue:
     file_id = file_or_404(number).id
     form = DayForm()
 
-    def work(session: Session) -> object:
+    def values() -> dict[str, Any]:
         answers = Answers(year=form.year.data, received_on=form.received_on.data)
-        return staging.answer_file(
-            session,
-            actor=me(),
-            file_id=file_id,
-            answers=answers,
-            data_dir=settings().data_dir,
-            on=today(),
-        )
+        return {"actor": me(), "file_id": file_id, "answers": answers, "data_dir": settings().data_dir}
 
-    if carried_out(form, work):
+    reread = prepared(form, lambda: staging.read_again(reading_session(), **values()))
+    if reread is not None and carried_out(
+        form,
+        lambda session: staging.answer_file(session, **values(), on=today(), reread=reread),
+    ):
         return done(_("The file was read anew."), url_for("imports.file", number=number))
     return render("imports/file.html", file_page(file_or_404(number), day_form=form), status_of(form))
 

@@ -79,7 +79,9 @@ class Archive:
             raise self._bomb("zip")
         for part in parts:
             self._check(part)
-        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+        unpacked = sum(part.file_size for part in parts)
+        is_large = unpacked > EXPANSION_FREE_BYTES
+        if unpacked > MAX_UNPACKED_BYTES or (is_large and unpacked > MAX_EXPANSION * len(data)):
             raise self._bomb(max(parts, key=lambda part: part.file_size).filename)
 
     def _check(self, part: zipfile.ZipInfo) -> None:
