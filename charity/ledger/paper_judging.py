@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from charity.errors import N_, Problem, register
+from charity.intake.archive import most_entries
 from charity.ledger.media import media_type
 
 PROBLEMS = register(
@@ -127,14 +128,17 @@ def _judge_ole(data: bytes, name: str, kind: str) -> Iterator[Problem]:
 
 
 def _judge_zip(data: bytes, name: str, kind: str) -> Iterator[Problem]:
-    """Look at the list of a container before anything is unpacked."""
+    """Look at the list of a container before anything is unpacked, if it is short enough to be one."""
+    if most_entries(data) > FILES_LIMIT:
+        yield Problem("attachment_bomb", {"name": name}, "attachments")
+        return
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         yield Problem("attachment_kind", {"name": name}, "attachments")
         return
-    if len(entries) > FILES_LIMIT or sum(entry.file_size for entry in entries) > UNPACKED_LIMIT:
+    if sum(entry.file_size for entry in entries) > UNPACKED_LIMIT:
         yield Problem("attachment_bomb", {"name": name}, "attachments")
         return
     names = {entry.filename for entry in entries}

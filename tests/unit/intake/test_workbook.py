@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from charity.intake import sheets
+from charity.intake.archive import Archive
 from charity.intake.limits import Bounds
+from charity.intake.read import read_file
 from charity.intake.table import read_table, read_tables
 from charity.intake.workbook import number_text, read_workbook
 from tests.unit.intake import making
@@ -297,6 +299,16 @@ def test_strings_are_counted_no_further_than_may_be_read() -> None:
 def test_only_the_sheets_asked_for_are_read() -> None:
     found = read_workbook(_sheets(_ROW, _ROW, _ROW), "xlsx", "x", Bounds(sheets=frozenset({"S2", "S9"})))
     assert [sheet.sheet for sheet in found] == ["S2"]
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x.zip"])
+def test_a_directory_that_is_too_long_is_not_even_listed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = making.crowded_zip(2_001)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # opening it would raise
+    with assert_refused("file_unreadable"):
+        read_file(data, name, None)
+    with assert_refused("file_unreadable"):
+        Archive(data, name)
 
 
 def test_parts_that_are_large_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from pikepdf import Array, Dictionary, Name
 
 from charity.ledger import paper_judging, pdf_reader
 from charity.ledger.paper_judging import check_paper
+from tests.unit.intake.making import crowded_zip
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
@@ -220,6 +221,14 @@ def test_a_bomb_is_refused_by_its_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes(container("xl/workbook.xml", size=1001), "名单.xlsx") == ["attachment_bomb"]
     monkeypatch.setattr(paper_judging, "FILES_LIMIT", 1)
     assert codes(container("xl/workbook.xml", "a", size=1), "名单.xlsx") == ["attachment_bomb"]
+
+
+def test_a_list_that_is_too_long_is_not_even_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = crowded_zip(paper_judging.FILES_LIMIT + 1)
+    with zipfile.ZipFile(io.BytesIO(crowded_zip(20))) as archive:
+        assert len(archive.infolist()) == 20  # the library believes no count
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # opening it would raise
+    assert codes(data, "名单.xlsx") == ["attachment_bomb"]
 
 
 def test_an_encrypted_container_is_refused() -> None:
