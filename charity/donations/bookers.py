@@ -78,7 +78,7 @@ class LedgerStore:
         """Keep bytes and return their SHA-256; what they are is told by themselves."""
         kind = media_type(data, name)
         return attachments.store_attachment(
-            session, actor=actor, data=data, name=name, media_type=kind, data_dir=data_dir
+            session, actor=actor, data=data, name=name, media_type=kind, data_dir=data_dir, is_sealed=True
         )
 
     def read(self, session: Session, *, org_id: int, sha256: str, data_dir: Path) -> bytes:

@@ -188,7 +188,13 @@ def propose_opening(
     refuse_if(problems)
     assert plan is not None
     sha256 = store_attachment(
-        session, actor=actor, data=data, name=name, media_type=MEDIA_TYPE, data_dir=data_dir
+        session,
+        actor=actor,
+        data=data,
+        name=name,
+        media_type=MEDIA_TYPE,
+        data_dir=data_dir,
+        is_sealed=True,  # it names debtors and donors
     )
     known = waiting(session, actor.org_id, for_update=True)
     if known is not None and known.sha256 == sha256:

@@ -14,7 +14,7 @@ from charity.imports.reading import Answers
 from charity.intake.mapping import Mapping
 from charity.jobs.models import Job
 from charity.ledger import setup
-from charity.ledger.attachments import attachment_path
+from charity.ledger.attachments import stored_bytes
 from tests.gifts import TODAY, Move, Office, Pay, bank_export, donor_list, wechat_bill
 
 
@@ -30,7 +30,7 @@ def test_a_bill_is_known_by_its_content_and_kept_under_its_hash(office: Office) 
     assert (file.form, file.state, file.place) == ("wechat_merchant_v2", "judged", "W1")
     assert (file.row_count, file.stated["in_fen"], file.counted["in_fen"]) == (2, 15_000, 15_000)
     assert office.verdicts(file) == ["new", "new"]
-    assert attachment_path(office.data_dir, file.sha256).read_bytes() == data
+    assert stored_bytes(office.data_dir, file.sha256) == data
 
 
 def test_the_same_bytes_are_the_same_file(office: Office) -> None:
@@ -42,6 +42,8 @@ def test_the_same_bytes_are_the_same_file(office: Office) -> None:
 
 def test_what_rows_hold_is_sealed_at_rest(office: Office) -> None:
     file = office.stage(donor_list([["李四", "200", "2026-03-17", "助学", "13805341234"]]))
+    kept = [path.read_bytes() for path in office.data_dir.rglob("*") if path.is_file()]
+    assert kept and not [data for data in kept if b"13805341234" in data]
     raw = office.session.connection().exec_driver_sql("SELECT content FROM imports_row").scalar_one()
     assert "13805341234" not in raw
     assert "13805341234" in office.rows(file)[0].content

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from charity.config import Settings
+from charity.ledger.attachments import attachment_path, sealed_path, stored_bytes, write_once
 from charity.ledger.models import Attachment
 from charity.oplog.models import OpLogEntry
 from tests.doors import acts
@@ -82,3 +86,22 @@ def test_what_a_browser_calls_a_pdf_never_opens_in_one(
     assert answer.headers["Content-Security-Policy"].endswith("sandbox")
     kept = session.scalars(select(Attachment.media_type).where(Attachment.name == "名单.csv")).one()
     assert kept == "text/plain"
+
+
+def test_files_are_sealed_at_rest_and_older_ones_by_the_next_run(
+    office: Office, app: Flask, as_role: Callable[..., FlaskClient], session: Session, settings: Settings
+) -> None:
+    def in_clear() -> list[Path]:
+        files = [path for path in (settings.data_dir / "attachments").rglob("*") if path.is_file()]
+        assert files
+        return [path for path in files if IDENTITY.encode() in path.read_bytes()]
+
+    _page, paper = drop(as_role("gift_clerk"), session, LIST)
+    sha256 = paper.rpartition("/")[2]
+    assert in_clear() == []
+    sealed_path(settings.data_dir, sha256).unlink()
+    write_once(attachment_path(settings.data_dir, sha256), LIST)  # as an earlier version kept it
+    with app.app_context():
+        told = app.test_cli_runner().invoke(args=["reseal"])
+    assert "and 1 files" in told.output
+    assert in_clear() == [] and stored_bytes(settings.data_dir, sha256) == LIST
