@@ -289,15 +289,26 @@ def worker_command() -> None:
 @click.command("reseal")
 @needs_database
 def reseal_command() -> None:
-    """Seal every sensitive field under the newest key, after CHARITY_FIELD_KEY was changed."""
+    """Seal every sensitive field and file under the newest key, after CHARITY_FIELD_KEY was changed."""
     from charity.db import Base
+    from charity.imports.models import ImportFile
+    from charity.ledger.attachments import seal_stored, sealed_hashes
+    from charity.ledger.opening_models import Opening
     from charity.sealed import reseal
 
     done = 0
     for table in Base.metadata.sorted_tables:
         while count := transact(partial(reseal, table=table)):
             done += count
-    click.echo(f"{done} rows sealed anew.")
+    folder = current_app.extensions["charity.settings"].data_dir
+    every = {"across_orgs": True}
+    named = {
+        sha256
+        for column in (ImportFile.sha256, Opening.sha256)
+        for sha256 in db.session.scalars(select(column), execution_options=every)
+    }
+    files = sum(seal_stored(folder, sha256) for sha256 in sorted(named | set(sealed_hashes(folder))))
+    click.echo(f"{done} rows and {files} files sealed anew.")
 
 
 @click.command("setup")

@@ -1,4 +1,4 @@
-"""Sealed fields: text that is encrypted at rest, and keyed hashes for matching it.
+"""Sealed fields and files, which are encrypted at rest, and keyed hashes for matching them.
 
 Imports SQLAlchemy and cryptography only. ``configure`` is called once by ``create_app``.
 Every stored value names the key that sealed it, so that a new key can take over while
@@ -128,6 +128,39 @@ def unseal(stored: str, context: str) -> str:
             except InvalidTag:
                 raise SealBroken(f"a value in {context} was changed or moved") from None
     raise SealBroken(f"a value in {context} is sealed with the key {name}, which is not configured")
+
+
+def seal_bytes(data: bytes, context: str) -> bytes:
+    """Return a file's bytes encrypted under the newest key, after the name of that key.
+
+    Args:
+        data: the clear bytes.
+        context: what they are, e.g. ``attachment:`` and their hash; needed again to open them.
+    """
+    key = _keys().keys[0]
+    nonce = os.urandom(_NONCE_BYTES)
+    return key.name.encode("ascii") + b":" + nonce + key.cipher.encrypt(nonce, data, context.encode())
+
+
+def unseal_bytes(stored: bytes, context: str) -> bytes:
+    """Return the clear bytes of a sealed file.
+
+    Raises:
+        SealBroken: no key of this process opens it in this context.
+    """
+    name, _, body = stored.partition(b":")
+    for key in _keys().keys:
+        if key.name.encode("ascii") == name:
+            try:
+                return key.cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], context.encode())
+            except (InvalidTag, ValueError):
+                raise SealBroken(f"{context} was changed or moved") from None
+    raise SealBroken(f"{context} is sealed with a key that is not configured")
+
+
+def is_sealed_anew(stored: bytes) -> bool:
+    """Say whether sealed bytes are sealed under the newest key."""
+    return stored.startswith(_keys().keys[0].name.encode("ascii") + b":")
 
 
 def keyed_hash(text: str, purpose: str = "") -> str:

@@ -205,7 +205,6 @@ class Office:
             staging.stage_file,
             data=data,
             name=name,
-            media_type="text/csv",
             data_dir=self.data_dir,
             on=self.on,
             **values,

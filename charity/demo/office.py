@@ -108,7 +108,6 @@ class Office:
             "make",
             data=data,
             name=name,
-            media_type="text/csv",
             data_dir=self.data_dir,
             on=self.on,
             place=place,

@@ -34,7 +34,6 @@ def lay_out(office: Office, public_url: str) -> None:
         "make",
         data=_UNKNOWN.format(day=office.on).encode(),
         name="社区募捐登记.csv",
-        media_type="text/csv",
         data_dir=office.data_dir,
         on=office.on,
         place="",

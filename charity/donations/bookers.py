@@ -52,6 +52,7 @@ from charity.intake.forms import FORM_NAMES
 from charity.intake.rows import IncomingRow
 from charity.ledger import attachments
 from charity.ledger.books import load_books
+from charity.ledger.media import media_type
 from charity.ledger.models import Draft, Earmark, Fund, MoneyPlace
 from charity.ledger.sealed_models import Voucher
 from charity.periods import CHINA, Month, as_utc
@@ -73,12 +74,11 @@ PHASES = (("skip",), ("gift", "unidentified"), ("refund", "returned", "interest"
 class LedgerStore:
     """The ledger's store of source documents, as the imports engine asks for it."""
 
-    def keep(
-        self, session: Session, *, actor: Actor, data: bytes, name: str, media_type: str, data_dir: Path
-    ) -> str:
-        """Keep bytes and return their SHA-256."""
+    def keep(self, session: Session, *, actor: Actor, data: bytes, name: str, data_dir: Path) -> str:
+        """Keep bytes and return their SHA-256; what they are is told by themselves."""
+        kind = media_type(data, name)
         return attachments.store_attachment(
-            session, actor=actor, data=data, name=name, media_type=media_type, data_dir=data_dir
+            session, actor=actor, data=data, name=name, media_type=kind, data_dir=data_dir, is_sealed=True
         )
 
     def read(self, session: Session, *, org_id: int, sha256: str, data_dir: Path) -> bytes:

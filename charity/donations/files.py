@@ -68,7 +68,6 @@ def import_file(
             actor=actor,
             data=data,
             name=name,
-            media_type="application/octet-stream",
             data_dir=data_dir,
             on=on,
             place=place,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
 from charity.imports import staging
 from charity.imports.common_routes import blueprint, file_or_404, hide_numbers, me, reading_session
@@ -18,7 +18,7 @@ from charity.intake.mapping import Mapping
 from charity.intake.read import ParsedFile
 from charity.intake.recognise import ColumnGuess
 from charity.web.access import permission_required
-from charity.web.acts import carried_out, done, status_of
+from charity.web.acts import carried_out, done, prepared, status_of
 from charity.web.context import settings, today
 from charity.web.render import Sentence, render, sentence
 
@@ -104,18 +104,15 @@ def columns(number: str) -> ResponseReturnValue:
         form.form.data = likely_form(guesses)
     file_id = found.id
 
-    def work(session: Session) -> object:
+    def values() -> dict[str, Any]:
         answers = Answers(mapping=_mapping(form, parsed, chosen))
-        return staging.answer_file(
-            session,
-            actor=me(),
-            file_id=file_id,
-            answers=answers,
-            data_dir=settings().data_dir,
-            on=today(),
-        )
+        return {"actor": me(), "file_id": file_id, "answers": answers, "data_dir": settings().data_dir}
 
-    if carried_out(form, work):
+    reread = prepared(form, lambda: staging.read_again(reading_session(), **values()))
+    if reread is not None and carried_out(
+        form,
+        lambda session: staging.answer_file(session, **values(), on=today(), reread=reread),
+    ):
         sentence_done = _("The file was read; the answer is remembered for files like it.")
         return done(sentence_done, url_for("imports.file", number=number))
     page = ColumnsPage(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,7 +17,7 @@ from charity.errors import Refused
 from charity.ids import key_of
 from charity.imports import queries, reading, staging
 from charity.imports.common_routes import blueprint, file_or_404, me, reading_session
-from charity.imports.forms import AsideForm, DayForm, DropForm, PlaceForm
+from charity.imports.forms import DayForm, DropForm, PlaceForm, ReasonForm
 from charity.imports.kinds import booker_of
 from charity.imports.models import ImportFile
 from charity.imports.preview_routes import file_page, job_sentence
@@ -25,7 +26,7 @@ from charity.intake.forms import FORM_NAMES
 from charity.intake.read import ParsedFile
 from charity.jobs.models import Job
 from charity.web.access import may_open, permission_required
-from charity.web.acts import carried_out, done, status_of
+from charity.web.acts import carried_out, done, prepared, status_of
 from charity.web.context import settings, today
 from charity.web.filters import translated
 from charity.web.render import Sentence, problems_of, render
@@ -108,11 +109,10 @@ def drop() -> ResponseReturnValue:
 def _take_in(upload: FileStorage) -> tuple[str, Sentence | None]:
     """Stage one upload; return its number, or the sentence of its refusal."""
     data, name = upload.read(), upload.filename or ""
-    kind = upload.mimetype or "application/octet-stream"
     try:
         parsed = reading.parse(reading_session(), me().org_id, data, name, Answers())
         number, was_known, by = transact(
-            lambda session: _staged(session, data=data, name=name, media_type=kind, parsed=parsed)
+            lambda session: _staged(session, data=data, name=name, parsed=parsed)
         )
     except Refused as refused:
         return "", problems_of(refused)[0]
@@ -121,15 +121,12 @@ def _take_in(upload: FileStorage) -> tuple[str, Sentence | None]:
     return number, None
 
 
-def _staged(
-    session: Session, *, data: bytes, name: str, media_type: str, parsed: ParsedFile
-) -> tuple[str, bool, str]:
+def _staged(session: Session, *, data: bytes, name: str, parsed: ParsedFile) -> tuple[str, bool, str]:
     staged = staging.stage_file(
         session,
         actor=me(),
         data=data,
         name=name,
-        media_type=media_type,
         data_dir=settings().data_dir,
         on=today(),
         parsed=parsed,
@@ -185,18 +182,15 @@ def days(number: str) -> ResponseReturnValue:
     file_id = file_or_404(number).id
     form = DayForm()
 
-    def work(session: Session) -> object:
+    def values() -> dict[str, Any]:
         answers = Answers(year=form.year.data, received_on=form.received_on.data)
-        return staging.answer_file(
-            session,
-            actor=me(),
-            file_id=file_id,
-            answers=answers,
-            data_dir=settings().data_dir,
-            on=today(),
-        )
+        return {"actor": me(), "file_id": file_id, "answers": answers, "data_dir": settings().data_dir}
 
-    if carried_out(form, work):
+    reread = prepared(form, lambda: staging.read_again(reading_session(), **values()))
+    if reread is not None and carried_out(
+        form,
+        lambda session: staging.answer_file(session, **values(), on=today(), reread=reread),
+    ):
         return done(_("The file was read anew."), url_for("imports.file", number=number))
     return render("imports/file.html", file_page(file_or_404(number), day_form=form), status_of(form))
 
@@ -206,7 +200,7 @@ class AsidePage:
     """The question before a file is set aside."""
 
     file: ImportFile
-    form: AsideForm
+    form: ReasonForm
 
 
 @blueprint.route("/<number>/aside", methods=["GET", "POST"])
@@ -214,7 +208,7 @@ class AsidePage:
 def aside(number: str) -> ResponseReturnValue:
     """Set a file aside of which nothing is booked, with a reason."""
     found = file_or_404(number)
-    file_id, form = found.id, AsideForm()
+    file_id, form = found.id, ReasonForm()
     if carried_out(
         form,
         lambda session: staging.set_aside(

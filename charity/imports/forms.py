@@ -56,8 +56,8 @@ class DayForm(BaseForm):
     year = IntegerField(_l("Year of days written without one"), [Optional(), NumberRange(1990, 2099)])
 
 
-class AsideForm(BaseForm):
-    """Why a file is set aside."""
+class ReasonForm(BaseForm):
+    """Why a file is set aside, or handed out."""
 
     reason = LineField(_l("Reason"), [InputRequired()], limit=400)
 

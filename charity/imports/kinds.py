@@ -155,9 +155,7 @@ class Booker:
 class FileStore(Protocol):
     """Where bytes are kept: the ledger's store of source documents."""
 
-    def keep(
-        self, session: Session, *, actor: Actor, data: bytes, name: str, media_type: str, data_dir: Path
-    ) -> str:
+    def keep(self, session: Session, *, actor: Actor, data: bytes, name: str, data_dir: Path) -> str:
         """Keep bytes and return their SHA-256."""
 
     def read(self, session: Session, *, org_id: int, sha256: str, data_dir: Path) -> bytes:

@@ -87,6 +87,16 @@ def find_file(session: Session, org_id: int, number: str) -> ImportFile | None:
     )
 
 
+def file_of_bytes(session: Session, org_id: int, sha256: str) -> ImportFile | None:
+    """Return the last file dropped with these bytes, set aside or not; None when there is none."""
+    return session.scalar(
+        select(ImportFile)
+        .where(ImportFile.org_id == org_id, ImportFile.sha256 == sha256)
+        .order_by(ImportFile.id.desc())
+        .limit(1)
+    )
+
+
 def list_files(
     session: Session, org_id: int, *, before: int | None = None, limit: int = PAGE_ROWS
 ) -> list[FileRow]:

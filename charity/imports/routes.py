@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.errors import N_
-from charity.imports import booking, column_routes, decision_routes, file_routes, queries
+from charity.imports import booking, column_routes, decision_routes, file_routes, original_routes, queries
 from charity.imports.common_routes import blueprint
 from charity.web import desk, navigation
 from charity.web.context import settings
 
 #: Modules whose import puts their pages on the blueprint.
-PAGES = (file_routes, decision_routes, column_routes)
+PAGES = (file_routes, decision_routes, column_routes, original_routes)
 
 navigation.register(
     "office", "imports.files", N_("Files in"), permission="imports.read", order=5, group="money_in"

@@ -17,9 +17,10 @@ from charity.imports import reading
 from charity.imports.kinds import booker_of
 from charity.imports.models import ImportFile, ImportRow
 from charity.imports.rules import action_of, check_decision, check_file_act
-from charity.imports.staging import load_for, need
+from charity.imports.staging import load_file, load_for, need
 from charity.jobs.models import Job
 from charity.jobs.service import enqueue
+from charity.names import clean_line
 from charity.oplog.rules import register_acts, register_labels
 from charity.oplog.service import record
 
@@ -27,6 +28,7 @@ register_acts(
     {
         "imports.decide": N_("Decided about rows of a file"),
         "imports.book": N_("Started to book a file"),
+        "imports.hand_out": N_("Downloaded a file that was read in"),
     }
 )
 register_labels({"action": N_("Decision")})
@@ -177,3 +179,29 @@ def start_booking(session: Session, *, actor: Actor, file_id: int) -> Job:
         count=count,
     )
     return job
+
+
+def hand_out(session: Session, *, actor: Actor, file_id: int, reason: str) -> None:
+    """Note who was handed a file as it was dropped, and why: it holds numbers in clear.
+
+    Args:
+        actor: needs ``imports.read``.
+
+    Raises:
+        Refused: ``permission_missing``, ``reason_missing``, ``import_unknown``.
+
+    Source: 个人信息保护法 art. 28, 51.
+    """
+    need(actor, "imports.read")
+    if not reason.strip():
+        raise refuse("reason_missing", "reason")
+    file = load_file(session, actor.org_id, file_id)
+    record(
+        session,
+        actor=actor,
+        act="imports.hand_out",
+        subject_kind="import",
+        subject_no=file.public_no,
+        summary=file.name,
+        reason=clean_line(reason, 400),
+    )

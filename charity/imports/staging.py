@@ -99,7 +99,6 @@ def stage_file(
     actor: Actor,
     data: bytes,
     name: str,
-    media_type: str,
     data_dir: Path,
     on: date,
     place: str = "",
@@ -114,7 +113,6 @@ def stage_file(
         actor: needs ``imports.stage``.
         data: the file as it came.
         name: its name; used for people only, what it is is told from its content.
-        media_type: as told by the browser.
         data_dir: the data folder.
         on: today.
         place: code of its place of money; empty to find it out.
@@ -136,7 +134,7 @@ def stage_file(
     if known is not None:
         return Staged(known, True)
     parsed = parsed or reading.parse(session, actor.org_id, data, name, Answers())
-    file_store().keep(session, actor=actor, data=data, name=name, media_type=media_type, data_dir=data_dir)
+    file_store().keep(session, actor=actor, data=data, name=name, data_dir=data_dir)
     file = _new_file(actor, parsed, name, data)
     reading.describe_file(file, parsed)
     if place:
@@ -251,8 +249,42 @@ def _read_or_enqueue(session: Session, actor: Actor, file: ImportFile, parsed: P
     session.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """A file read with a person's answers, before the transaction that keeps its rows.
+
+    Attributes:
+        answers: the new ones, and those given before.
+        parsed: the file as they let it be read.
+    """
+
+    answers: Answers
+    parsed: ParsedFile
+
+
+def read_again(session: Session, *, actor: Actor, file_id: int, answers: Answers, data_dir: Path) -> Reread:
+    """Read a file with what a person says about it; nothing is kept.
+
+    Raises:
+        Refused: ``permission_missing``, ``import_unknown``, and why it cannot be read so.
+    """
+    need(actor, "imports.stage")
+    file = load_file(session, actor.org_id, file_id)
+    data = file_store().read(session, org_id=file.org_id, sha256=file.sha256, data_dir=data_dir)
+    kept = Answers.from_json(file.answers)
+    whole = Answers(answers.mapping or kept.mapping, answers.year or kept.year, answers.received_on)
+    return Reread(whole, reading.parse(session, file.org_id, data, file.name, whole))
+
+
 def answer_file(
-    session: Session, *, actor: Actor, file_id: int, answers: Answers, data_dir: Path, on: date
+    session: Session,
+    *,
+    actor: Actor,
+    file_id: int,
+    answers: Answers,
+    data_dir: Path,
+    on: date,
+    reread: Reread | None = None,
 ) -> ImportFile:
     """Read a file with what a person says about it; an answer about columns is remembered.
 
@@ -261,6 +293,8 @@ def answer_file(
         answers: the columns, the year, the day of all rows.
         data_dir: the data folder, where the bytes are.
         on: today.
+        reread: what :func:`read_again` gave before the transaction; None, or other answers
+            given meanwhile, let it be read now.
 
     Raises:
         Refused: ``import_state``, ``import_running``, ``import_rows_booked``, and why the file
@@ -271,10 +305,11 @@ def answer_file(
     booked = count_rows(session, file, "booked")
     if booked:
         raise refuse("import_rows_booked", count=booked)
-    data = file_store().read(session, org_id=file.org_id, sha256=file.sha256, data_dir=data_dir)
     kept = Answers.from_json(file.answers)
     whole = Answers(answers.mapping or kept.mapping, answers.year or kept.year, answers.received_on)
-    parsed = reading.parse(session, file.org_id, data, file.name, whole)
+    if reread is None or reread.answers != whole:
+        reread = read_again(session, actor=actor, file_id=file_id, answers=answers, data_dir=data_dir)
+    parsed = reread.parsed
     reading.drop_rows(session, file)
     file.answers = whole.to_json()
     reading.describe_file(file, parsed)

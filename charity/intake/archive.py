@@ -37,6 +37,15 @@ _STEP = 2**20
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
 
+def most_entries(data: bytes) -> int:
+    """Return how many entries the directory of a ZIP can have at most, without listing it.
+
+    The library makes an object of each entry it finds and believes no count; the count in
+    the end record may lie. Every entry begins with the same four bytes.
+    """
+    return data.count(b"PK\x01\x02")
+
+
 class Archive:
     """A workbook's parts, unpacked on demand within one common limit."""
 
@@ -54,6 +63,8 @@ class Archive:
         """
         self._data, self._name, self._encrypted = data, name, encrypted
         self._left = MAX_UNPACKED_BYTES
+        if most_entries(data) > MAX_PARTS:
+            raise refuse("file_unreadable", name=name, part="zip")
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as opened:
                 parts = opened.infolist()
@@ -73,13 +84,15 @@ class Archive:
         ):
             raise refuse("file_unreadable", name=name, part="zip") from None
         self.parts = {part.filename: part for part in parts}
-        if len(parts) > MAX_PARTS or len(self.parts) != len(parts):
+        if len(self.parts) != len(parts):
             raise refuse("file_unreadable", name=name, part="zip")
         if sum(part.compress_size for part in parts) > len(data):
             raise self._bomb("zip")
         for part in parts:
             self._check(part)
-        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+        unpacked = sum(part.file_size for part in parts)
+        is_large = unpacked > EXPANSION_FREE_BYTES
+        if unpacked > MAX_UNPACKED_BYTES or (is_large and unpacked > MAX_EXPANSION * len(data)):
             raise self._bomb(max(parts, key=lambda part: part.file_size).filename)
 
     def _check(self, part: zipfile.ZipInfo) -> None:

@@ -6,15 +6,17 @@ an honest day's file stays far below them (100,000 WeChat rows are about 30 MB).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 #: Largest file taken in, bytes.
 MAX_BYTES = 64 * 2**20
 #: Largest file in an exchange format of banks, bytes; 100,000 movements of camt.053 are about 30 MB.
 MAX_STATEMENT_BYTES = 32 * 2**20
 #: Largest sum of a workbook's unpacked parts, bytes.
 MAX_UNPACKED_BYTES = 256 * 2**20
-#: A part that unpacks to more than this many times its packed size is refused …
+#: A part, or all parts together, that unpack to more than this many times their packed size are refused …
 MAX_EXPANSION = 200
-#: … once it is larger than this, bytes: small parts of blanks pack well and harm nobody.
+#: … once they are larger than this, bytes: small parts of blanks pack well and harm nobody.
 EXPANSION_FREE_BYTES = 8 * 2**20
 #: Most parts of a workbook.
 MAX_PARTS = 2_000
@@ -30,8 +32,31 @@ MAX_CELL_CHARACTERS = 5_000
 MAX_SHEET_CHARACTERS = 64 * 2**20
 #: Most sheets of a workbook that are looked at.
 MAX_SHEETS = 20
+#: Most cells that the sheets of a workbook write down, all of them together.
+MAX_WRITTEN_CELLS = 5_000_000
 #: The header stands in one of the first rows.
 HEADER_ROWS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of a workbook is read at most; a walk over it stops there.
+
+    Attributes:
+        rows: of each sheet, read or not.
+        cells: written down in all sheets together; also the most strings they share.
+        sheets: names of the sheets that are read; None for all that are shown.
+    """
+
+    rows: int = MAX_ROWS
+    cells: int = MAX_WRITTEN_CELLS
+    sheets: frozenset[str] | None = None
+
+
+#: What an export of a bank, a platform or an office may hold.
+USUAL = Bounds()
+#: Marks of a sheet for each of its cells, at most: the cell, its value, its formula, its row.
+TAGS_A_CELL = 6
 
 
 def column_letters(column: int) -> str:

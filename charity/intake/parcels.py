@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from charity.errors import N_, refuse, register
-from charity.intake.archive import Archive
+from charity.intake.archive import Archive, most_entries
+from charity.intake.limits import MAX_PARTS
 
 PROBLEMS = register(
     {
@@ -66,10 +67,12 @@ def is_zip(data: bytes) -> bool:
     if not data.startswith(b"PK\x03\x04"):
         return False
     try:
+        if most_entries(data) > MAX_PARTS:
+            raise ValueError("too many entries to list")
         with zipfile.ZipFile(io.BytesIO(data)) as opened:
             return _DOCUMENT_PARTS.isdisjoint(opened.namelist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, struct.error, IndexError):
-        # Damaged: its beginning tells, so that the sentence is about what it was.
+        # Damaged, or not to be listed: its beginning tells, so that the sentence is about what it was.
         return not any(part.encode() in data[:4_000] for part in _DOCUMENT_PARTS)
 
 

@@ -13,9 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from charity.errors import N_, refuse, register
+from charity.errors import N_, Refused, refuse, register
 from charity.intake.archive import Archive
-from charity.intake.limits import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, MAX_SHEET_CHARACTERS
+from charity.intake.limits import (
+    MAX_CELLS,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    MAX_SHEET_CHARACTERS,
+    TAGS_A_CELL,
+    USUAL,
+    Bounds,
+)
 
 PROBLEMS = register(
     {
@@ -107,13 +115,15 @@ def parse_xml(
     return parser
 
 
-def string_sizes(xml: bytes, name: str, part: str) -> list[int]:
-    """Return the length of each shared string of an XLSX, in order."""
+def string_sizes(xml: bytes, name: str, part: str, most: int = USUAL.cells) -> list[int]:
+    """Return the length of each shared string of an XLSX, in order; reading stops at the most."""
     sizes: list[int] = []
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         kind = local_name(tag)
         if kind == "si":
+            if len(sizes) == most:
+                raise refuse("sheet_too_heavy", part, name=name, sheet=part)
             sizes.append(0)
         elif kind == "sst" and any(
             int(attributes.get(key, "0")) > len(xml) for key in ("count", "uniqueCount")
@@ -130,10 +140,17 @@ def string_sizes(xml: bytes, name: str, part: str) -> list[int]:
 
 
 class _XlsxWalk:
-    """Handlers of one worksheet part. Only cells with a value, formula or text count."""
+    """Handlers of one worksheet part. Only cells with a value, formula or text count.
 
-    def __init__(self, sizes: list[int]) -> None:
+    ``left`` is how many marks may still be read, ``rows`` the last row that may hold something.
+    """
+
+    def __init__(
+        self, sizes: list[int], rows: int, left: int, refusal: Callable[[int, int], Refused]
+    ) -> None:
         self.facts = SheetFacts()
+        self.left = left
+        self._rows, self._refusal = rows, refusal
         self._sizes = sizes
         self._kinds: dict[str, str] = {}
         self._letters: set[str] = set()
@@ -144,6 +161,9 @@ class _XlsxWalk:
         self._text = ""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise self._refusal(self._row + 1, self._column + 1)
         kind = self._kinds.get(tag)
         if kind is None:
             kind = self._kinds[tag] = local_name(tag)
@@ -187,6 +207,8 @@ class _XlsxWalk:
         """Note the row and column of the cell at hand."""
         row, column = self._position()
         if row >= self.facts.rows:
+            if row >= self._rows:
+                raise self._refusal(row + 1, column + 1)
             self.facts.rows = row + 1
         if column >= self.facts.columns:
             self.facts.columns = column + 1
@@ -211,18 +233,24 @@ class _XlsxWalk:
         return self.facts
 
 
-def walk_xlsx(xml: bytes, sizes: list[int], name: str, part: str) -> SheetFacts:
-    """Return the facts of one worksheet part.
+def walk_xlsx(
+    xml: bytes, sizes: list[int], name: str, part: str, sheet: str, rows: int, left: int
+) -> tuple[SheetFacts, int]:
+    """Return the facts of one worksheet part, and how many marks may still be read.
 
     Raises:
-        Refused: ``file_unreadable``.
+        Refused: ``file_unreadable``; ``sheet_too_wide`` as soon as a limit is reached.
     """
-    walk = _XlsxWalk(sizes)
+
+    def refusal(row: int, column: int) -> Refused:
+        return refuse("sheet_too_wide", sheet, name=name, sheet=sheet, row=row, column=column)
+
+    walk = _XlsxWalk(sizes, rows, left, refusal)
     parse_xml(xml, name, part, walk.start, walk.end, walk.text)
-    return walk.finish()
+    return walk.finish(), walk.left
 
 
-def facts_of_xlsx(archive: Archive, name: str) -> dict[str, SheetFacts]:
+def facts_of_xlsx(archive: Archive, name: str, bounds: Bounds = USUAL) -> dict[str, SheetFacts]:
     """Return sheet name → facts, for every part that holds a sheet.
 
     A part that no name leads to stands under its own part name: it is checked all the
@@ -236,14 +264,20 @@ def facts_of_xlsx(archive: Archive, name: str) -> dict[str, SheetFacts]:
     sizes: list[int] = []
     for part, xml in contents.items():
         if b"<sst" in xml[:2_000] or part.lower().endswith("sharedstrings.xml"):
-            sizes += string_sizes(xml, name, part)
+            sizes += string_sizes(xml, name, part, bounds.cells - len(sizes))
     names = _sheet_names(contents, name)
     found: dict[str, SheetFacts] = {}
+    left, cells = bounds.cells * TAGS_A_CELL, 0
     for part, xml in contents.items():
         if b"sheetData" in xml:
-            facts = walk_xlsx(xml, sizes, name, part)
             sheet = names.get(part.lower(), part)
+            facts, left = walk_xlsx(xml, sizes, name, part, sheet, bounds.rows, left)
             facts.check(name, sheet)
+            cells += facts.rows * facts.columns
+            if cells > MAX_CELLS:
+                raise refuse(
+                    "sheet_too_wide", sheet, name=name, sheet=sheet, row=facts.rows, column=facts.columns
+                )
             found[sheet] = facts
     return found
 

@@ -19,7 +19,7 @@ from python_calamine import SheetTypeEnum, SheetVisibleEnum
 from charity.errors import N_, Refused, refuse, register
 from charity.intake.archive import Archive
 from charity.intake.biff import facts_of_xls
-from charity.intake.limits import MAX_CELL_CHARACTERS, MAX_SHEETS, cell_address
+from charity.intake.limits import MAX_CELL_CHARACTERS, MAX_SHEETS, USUAL, Bounds, cell_address
 from charity.intake.sheets import SheetFacts, facts_of_ods, facts_of_xlsx
 
 PROBLEMS = register(
@@ -48,13 +48,14 @@ class SheetText:
     merged: tuple[tuple[int, int, int, int], ...]
 
 
-def read_workbook(data: bytes, kind: str, name: str) -> list[SheetText]:
+def read_workbook(data: bytes, kind: str, name: str, bounds: Bounds = USUAL) -> list[SheetText]:
     """Return the visible sheets that hold anything, in order.
 
     Args:
         data: the file.
         kind: ``xlsx``, ``xls`` or ``ods``.
         name: the file's name, for the sentences.
+        bounds: how much is read at most; rows and cells hold for XLSX.
 
     Raises:
         Refused: see the walks; also ``file_encrypted``, ``file_unreadable``,
@@ -64,7 +65,7 @@ def read_workbook(data: bytes, kind: str, name: str) -> list[SheetText]:
     facts: dict[str, SheetFacts] = {}
     if kind != "xls":
         archive = Archive(data, name)
-        facts = facts_of_xlsx(archive, name) if kind == "xlsx" else facts_of_ods(archive, name)
+        facts = facts_of_xlsx(archive, name, bounds) if kind == "xlsx" else facts_of_ods(archive, name)
     try:
         with python_calamine.load_workbook(io.BytesIO(data)) as workbook:
             facts |= dict(zip(workbook.sheet_names, in_order, strict=False))
@@ -75,6 +76,8 @@ def read_workbook(data: bytes, kind: str, name: str) -> list[SheetText]:
             ]
             if len(shown) > MAX_SHEETS:
                 raise refuse("sheets_too_many", name=name, limit=MAX_SHEETS)
+            if bounds.sheets is not None:
+                shown = [sheet for sheet in shown if sheet.strip() in bounds.sheets]
             sheets = [_read_sheet(workbook, sheet, facts.get(sheet), name) for sheet in shown]
     except Refused:
         raise

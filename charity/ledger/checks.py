@@ -17,7 +17,7 @@ from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import Session
 
 from charity.db import sum_of
-from charity.ledger.attachments import attachment_path
+from charity.ledger.attachments import stored_bytes
 from charity.ledger.chart_checks import check_catalogue, check_chart, check_triggers
 from charity.ledger.commitments import differing_fields
 from charity.ledger.findings import LIMIT, Check, Finding, compare
@@ -38,6 +38,7 @@ from charity.ledger.sealed_models import (
 from charity.ledger.year_checks import check_carried
 from charity.money import format_yuan
 from charity.periods import Month
+from charity.sealed import SealBroken
 
 
 def check_vouchers(session: Session, org_id: int) -> list[Finding]:
@@ -314,6 +315,17 @@ def check_days(session: Session, org_id: int) -> list[Finding]:
     )
 
 
+def _wrong_bytes(data_dir: Path, sha256: str) -> str:
+    """Return what is wrong with the bytes of an attachment; empty when they fit their hash."""
+    try:
+        data = stored_bytes(data_dir, sha256)
+    except SealBroken:
+        return "its bytes were changed, or are sealed with another key"
+    if data is None:
+        return "its file is missing"
+    return "" if hashlib.sha256(data).hexdigest() == sha256 else "its bytes were changed"
+
+
 def attachment_check(data_dir: Path) -> Check:
     """Return the check that hashes every attachment's bytes again.
 
@@ -331,14 +343,10 @@ def attachment_check(data_dir: Path) -> Check:
         )
         found = []
         for sha256 in sorted(set(session.scalars(linked)) | names.keys()):
-            path = attachment_path(data_dir, sha256)
             where = f"{names.get(sha256, 'attachment')} {sha256[:12]}"
-            if sha256 not in names:
-                found.append(Finding("attachments", where, "its row is missing"))
-            elif not path.exists():
-                found.append(Finding("attachments", where, "its file is missing"))
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-                found.append(Finding("attachments", where, "its bytes were changed"))
+            wrong = _wrong_bytes(data_dir, sha256) if sha256 in names else "its row is missing"
+            if wrong:
+                found.append(Finding("attachments", where, wrong))
         return found[:LIMIT]
 
     return check_attachments

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from charity.db import Actor, db, transact
 from charity.errors import Problem, Refused
 from charity.ids import key_of
-from charity.ledger.attachments import keep_paper
+from charity.ledger.attachments import judge_paper, store_attachment
 from charity.ledger.models import Draft
 from charity.ledger.naming import BookNames, load_names
 from charity.ledger.sealed_models import Voucher
@@ -128,7 +128,8 @@ def keep_papers(actor: Actor) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
     """Store the files that came with the form; return the hashes of all its papers.
 
     Files are kept before anything else is judged, so that a refused voucher does not ask
-    for them a second time. What cannot be kept is named, the others stay.
+    for them a second time. What cannot be kept is named, the others stay. A file is looked
+    through before the transaction that stores it, which holds up everybody else's.
     """
     dropped = set(request.form.getlist("drop"))
     found = [sha256 for sha256 in request.form.getlist("attachments") if sha256 not in dropped]
@@ -136,14 +137,17 @@ def keep_papers(actor: Actor) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
     for file in request.files.getlist("files"):
         if not file.filename:
             continue
-        keep = partial(
-            keep_paper,
-            actor=actor,
-            data=file.read(),
-            name=file.filename,
-            data_dir=settings().data_dir,
-        )
+        data = file.read()
         try:
+            kind = judge_paper(data, file.filename)
+            keep = partial(
+                store_attachment,
+                actor=actor,
+                data=data,
+                name=file.filename,
+                media_type=kind,
+                data_dir=settings().data_dir,
+            )
             found.append(transact(keep))
         except Refused as refused:
             problems += refused.problems

@@ -1,7 +1,7 @@
 """Taking books over from another system: proposed by one person, approved by another, once.
 
 The workbook is kept as a source document; the second person approves its very bytes, which
-are read and judged again in the transaction that takes them. The year's opening and the
+are read again before, and judged again in, the transaction that takes them. The year's opening and the
 turnover of the months passed become vouchers of the kind ``opening`` in series of their
 own (期初, 前期), so that no number of the year's words is used. All or nothing: months
 opened, vouchers posted, months closed, holds placed, lists kept.
@@ -9,7 +9,9 @@ opened, vouchers posted, months closed, holds placed, lists kept.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from charity.db import Actor
 from charity.errors import N_, Problem, refuse, refuse_if, register
+from charity.intake.limits import Bounds
 from charity.intake.workbook import read_workbook
 from charity.ledger import closing, drafting, posting, setup, spending
 from charity.ledger.attachments import read_attachment, store_attachment
@@ -28,7 +31,7 @@ from charity.ledger.models import BookYear, Period, VoucherCounter
 from charity.ledger.opening_kept import keep_lists
 from charity.ledger.opening_models import Opening, OwedTicket
 from charity.ledger.opening_plan import OpeningPlan, judge
-from charity.ledger.opening_rows import HOLDS, OpeningFile, read_sheets
+from charity.ledger.opening_rows import HOLDS, INFO, MAX_ROWS, SHEETS, OpeningFile, read_sheets
 from charity.ledger.opening_rules import number_refs, purse_of
 from charity.ledger.rules import OPENING_SERIES, TAKEN_OVER_SERIES, DraftLine, DraftVoucher
 from charity.names import clean_line
@@ -37,6 +40,9 @@ from charity.oplog.service import record
 from charity.periods import Month
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+#: Read of a workbook at most: a sheet far longer than it may be, and all of them together.
+_BOUNDS = Bounds(rows=2 * MAX_ROWS, cells=1_000_000, sheets=frozenset({INFO, *SHEETS}))
 
 #: Problems told at once; a column in the wrong place has one a row.
 MAX_SHOWN = 200
@@ -74,21 +80,47 @@ register_subjects({"opening": N_("Opening"), "owed_ticket": N_("Invoice owed fro
 register_labels({"system": N_("Other system"), "invoice_number": N_("Number of the invoice")})
 
 
-def read_opening(
-    session: Session, *, org_id: int, data: bytes, name: str, today: date
-) -> tuple[OpeningPlan | None, list[Problem]]:
-    """Return the plan of a workbook, or everything that keeps it from being taken.
+@dataclass(frozen=True, slots=True)
+class OpeningBook:
+    """A workbook as read, before any transaction: reading takes seconds, judging does not.
+
+    Attributes:
+        sha256: of its bytes.
+        file: its sheets as values; None when they cannot be read.
+        problems: why they cannot.
+    """
+
+    sha256: str
+    file: OpeningFile | None
+    problems: tuple[Problem, ...]
+
+
+def read_book(data: bytes, name: str) -> OpeningBook:
+    """Return the known sheets of a workbook as values; asks no database.
 
     Args:
         data: the workbook as it came.
         name: its name, for the sentences.
-        today: business date.
 
     Raises:
-        Refused: the file is no workbook; see :func:`charity.intake.workbook.read_workbook`.
+        Refused: the file is no workbook, or holds far more than books need; see
+            :func:`charity.intake.workbook.read_workbook`.
     """
-    sheets = {sheet.sheet.strip(): sheet.rows for sheet in read_workbook(data, "xlsx", name)}
+    sheets = {sheet.sheet.strip(): sheet.rows for sheet in read_workbook(data, "xlsx", name, _BOUNDS)}
     file, problems = read_sheets(sheets)
+    return OpeningBook(hashlib.sha256(data).hexdigest(), file, tuple(problems))
+
+
+def read_opening(
+    session: Session, *, org_id: int, book: OpeningBook, today: date
+) -> tuple[OpeningPlan | None, list[Problem]]:
+    """Return the plan of a workbook, or everything that keeps it from being taken.
+
+    Args:
+        book: the workbook as read.
+        today: business date.
+    """
+    file, problems = book.file, list(book.problems)
     if file is None:
         return None, problems
     books = load_books(session, org_id, Month(file.start.year, 1).first_on)
@@ -124,7 +156,14 @@ def waiting(session: Session, org_id: int, *, for_update: bool = False) -> Openi
 
 
 def propose_opening(
-    session: Session, *, actor: Actor, data: bytes, name: str, data_dir: Path, today: date
+    session: Session,
+    *,
+    actor: Actor,
+    data: bytes,
+    name: str,
+    data_dir: Path,
+    today: date,
+    book: OpeningBook | None = None,
 ) -> Opening:
     """Keep a workbook that ties, for a second person to approve.
 
@@ -137,17 +176,25 @@ def propose_opening(
         name: its name.
         data_dir: the data folder.
         today: business date.
+        book: the workbook as :func:`read_book` gave it before the transaction; None to read it now.
 
     Raises:
         Refused: ``permission_missing``, or everything that does not tie.
     """
     if not actor.may("ledger.draft"):
         raise refuse("permission_missing", permission="ledger.draft")
-    plan, problems = read_opening(session, org_id=actor.org_id, data=data, name=name, today=today)
+    book = book or read_book(data, name)
+    plan, problems = read_opening(session, org_id=actor.org_id, book=book, today=today)
     refuse_if(problems)
     assert plan is not None
     sha256 = store_attachment(
-        session, actor=actor, data=data, name=name, media_type=MEDIA_TYPE, data_dir=data_dir
+        session,
+        actor=actor,
+        data=data,
+        name=name,
+        media_type=MEDIA_TYPE,
+        data_dir=data_dir,
+        is_sealed=True,  # it names debtors and donors
     )
     known = waiting(session, actor.org_id, for_update=True)
     if known is not None and known.sha256 == sha256:
@@ -187,6 +234,16 @@ def _log(session: Session, actor: Actor, act: str, row: Opening, **details: Any)
     )
 
 
+def kept_book(session: Session, *, org_id: int, sha256: str, data_dir: Path) -> OpeningBook:
+    """Return a workbook that was handed in before, read again from its bytes.
+
+    Raises:
+        Refused: see :func:`read_book`; ``attachment_unknown``, ``attachment_missing_bytes``.
+    """
+    stored, data = read_attachment(session, org_id=org_id, sha256=sha256, data_dir=data_dir)
+    return read_book(data, stored.name)
+
+
 def withdraw_opening(session: Session, *, actor: Actor, reason: str) -> None:
     """Put the opening that waits aside; the reason is kept.
 
@@ -205,7 +262,15 @@ def withdraw_opening(session: Session, *, actor: Actor, reason: str) -> None:
     _log(session, actor, "ledger.withdraw_opening", row, reason=why)
 
 
-def approve_opening(session: Session, *, actor: Actor, sha256: str, data_dir: Path, today: date) -> Opening:
+def approve_opening(
+    session: Session,
+    *,
+    actor: Actor,
+    sha256: str,
+    data_dir: Path,
+    today: date,
+    book: OpeningBook | None = None,
+) -> Opening:
     """Take the books over: everything in this transaction, or nothing.
 
     Approved twice it answers with what was taken.
@@ -215,6 +280,7 @@ def approve_opening(session: Session, *, actor: Actor, sha256: str, data_dir: Pa
         sha256: the workbook the person saw.
         data_dir: the data folder.
         today: business date.
+        book: those bytes as :func:`read_book` gave them before the transaction; None to read them now.
 
     Raises:
         Refused: ``permission_missing``, ``opening_none``, ``opening_same_person``, and what
@@ -235,8 +301,9 @@ def approve_opening(session: Session, *, actor: Actor, sha256: str, data_dir: Pa
         return taken
     if row.proposer_id == actor.user_id:
         raise refuse("opening_same_person")
-    stored, data = read_attachment(session, org_id=actor.org_id, sha256=sha256, data_dir=data_dir)
-    plan, problems = read_opening(session, org_id=actor.org_id, data=data, name=stored.name, today=today)
+    if book is None or book.sha256 != sha256:
+        book = kept_book(session, org_id=actor.org_id, sha256=sha256, data_dir=data_dir)
+    plan, problems = read_opening(session, org_id=actor.org_id, book=book, today=today)
     refuse_if(problems)
     assert plan is not None
     # What the proposer did was done with a right held then; the approver answers for now.

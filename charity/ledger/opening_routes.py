@@ -9,9 +9,8 @@ from flask import Response, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from charity.errors import Refused
+from charity.errors import Refused, refuse_if
 from charity.ledger import opening, opening_queries
-from charity.ledger.attachments import read_attachment
 from charity.ledger.common_routes import ID, blueprint, me, reading
 from charity.ledger.opening_forms import ApproveForm, TicketForm, WithdrawForm, WorkbookForm
 from charity.ledger.opening_plan import Purse
@@ -26,7 +25,7 @@ from charity.ledger.opening_queries import (
 from charity.ledger.opening_template import template
 from charity.periods import Month
 from charity.web.access import permission_required
-from charity.web.acts import carried_out, done, status_of
+from charity.web.acts import carried_out, done, prepared, status_of
 from charity.web.context import settings, today
 from charity.web.render import Sentence, problems_of, render
 
@@ -99,12 +98,10 @@ def _preview(row: OpeningRow) -> tuple[Preview | None, tuple[Sentence, ...]]:
     """Judge what waits once more, as the books stand now."""
     actor = me()
     try:
-        _stored, data = read_attachment(
+        book = opening.kept_book(
             reading(), org_id=actor.org_id, sha256=row.sha256, data_dir=settings().data_dir
         )
-        plan, problems = opening.read_opening(
-            reading(), org_id=actor.org_id, data=data, name=row.file_name, today=today()
-        )
+        plan, problems = opening.read_opening(reading(), org_id=actor.org_id, book=book, today=today())
     except Refused as refused:
         return None, tuple(problems_of(refused))
     if plan is None or problems:
@@ -180,6 +177,14 @@ def opening_template() -> ResponseReturnValue:
     )
 
 
+def _sound_book(data: bytes, name: str) -> opening.OpeningBook:
+    """Read a workbook and judge it as the books stand, before anybody has to wait for it."""
+    book = opening.read_book(data, name)
+    _plan, problems = opening.read_opening(reading(), org_id=me().org_id, book=book, today=today())
+    refuse_if(problems)
+    return book
+
+
 @blueprint.post("/setup/opening")
 @permission_required("ledger.draft")
 def propose_opening() -> ResponseReturnValue:
@@ -187,15 +192,18 @@ def propose_opening() -> ResponseReturnValue:
     form = WorkbookForm()
     if form.validate_on_submit():
         upload = form.file.data
+        data, name = upload.read(), upload.filename or "workbook.xlsx"
+        book = prepared(form, lambda: _sound_book(data, name))
         verb = partial(
             opening.propose_opening,
             actor=me(),
-            data=upload.read(),
-            name=upload.filename or "workbook.xlsx",
+            data=data,
+            name=name,
             data_dir=settings().data_dir,
             today=today(),
+            book=book,
         )
-        if carried_out(form, verb):
+        if book is not None and carried_out(form, verb):
             return done(_("Everything ties. A second person approves it now."), url_for("ledger.opening"))
     return _page(upload=form, status=422)
 
@@ -222,10 +230,10 @@ class ApprovePage:
 def approve_opening(sha256: str) -> ResponseReturnValue:
     """Tell the second person what taking the books over means, and do it."""
     actor, form = me(), ApproveForm()
-    verb = partial(
-        opening.approve_opening, actor=actor, sha256=sha256, data_dir=settings().data_dir, today=today()
-    )
-    if carried_out(form, verb):
+    here = {"sha256": sha256, "data_dir": settings().data_dir}
+    book = prepared(form, lambda: opening.kept_book(reading(), org_id=actor.org_id, **here))
+    verb = partial(opening.approve_opening, actor=actor, today=today(), book=book, **here)
+    if book is not None and carried_out(form, verb):
         return done(_("The books were taken over."), url_for("ledger.opening"))
     row = opening_queries.opening_row(reading(), actor.org_id)
     if row is None or row.state != "proposed" or row.sha256 != sha256:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import quote
 
-from flask import Response, abort, request, url_for
+from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -15,6 +14,7 @@ from flask_babel import ngettext
 from charity.documents.voucher import Paper
 from charity.errors import N_, Refused
 from charity.ids import key_of
+from charity.imports.queries import file_of_bytes
 from charity.ledger import queries
 from charity.ledger.attachments import read_attachment
 from charity.ledger.common_routes import (
@@ -37,7 +37,7 @@ from charity.ledger.common_routes import (
 from charity.ledger.evidence import Evidence, VoucherFacts, evidence_of
 from charity.ledger.filter_forms import VoucherFilterForm
 from charity.ledger.late_papers import add_papers, may_add_papers
-from charity.ledger.media import SHOWN
+from charity.ledger.media import SHOWN, media_type
 from charity.ledger.naming import KIND_LABELS
 from charity.ledger.people import signer_names
 from charity.ledger.printing import print_vouchers, vouchers_between
@@ -55,6 +55,7 @@ from charity.web.access import PermissionMissing, permission_required
 from charity.web.acts import done
 from charity.web.addresses import same_page
 from charity.web.context import settings
+from charity.web.files import file_answer
 from charity.web.render import Sentence, problems_of, render, sentence
 
 #: Tie between two vouchers → message id.
@@ -65,9 +66,6 @@ TIES: Mapping[str, str] = {
     "corrected_by": N_("Its amounts are corrected by"),
     "set": N_("Posted together with"),
 }
-
-
-_FILE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,25 +276,19 @@ def _pdf(voucher_ids: Sequence[int], name: str) -> Response:
 @blueprint.get("/attachments/<sha256>")
 @permission_required("ledger.read")
 def attachment(sha256: str) -> ResponseReturnValue:
-    """Show or hand over a source document."""
-    data_dir = settings().data_dir
+    """Show or hand over a source document; a file that was read in asks why first."""
+    actor = me()
+    imported = file_of_bytes(reading(), actor.org_id, sha256)
+    if imported is not None:
+        return redirect(url_for("imports.original", number=imported.public_no), 303)
     try:
-        row, body = read_attachment(reading(), org_id=me().org_id, sha256=sha256, data_dir=data_dir)
+        row, body = read_attachment(
+            reading(), org_id=actor.org_id, sha256=sha256, data_dir=settings().data_dir
+        )
     except Refused as refused:
         if "attachment_unknown" in refused.codes:
             abort(404)
         raise
-    is_shown = row.media_type in SHOWN and "download" not in request.args
-    kind = "inline" if is_shown else "attachment"
-    # Chromium shows no PDF in a sandbox; its viewer runs in one of its own.
-    sandbox = "" if row.media_type == "application/pdf" else "; sandbox"
-    return Response(
-        body,
-        content_type=row.media_type,
-        headers={
-            "Content-Disposition": f"{kind}; filename*=UTF-8''{quote(row.name, safe='')}",
-            # What a stranger sent in must not act as a page of ours, whatever it is.
-            "Content-Security-Policy": _FILE_POLICY + sandbox,
-            "Cache-Control": "private, no-store",
-        },
-    )
+    kind = media_type(body, row.name)
+    is_shown = kind == row.media_type and kind in SHOWN and "download" not in request.args
+    return file_answer(body, row.name, kind, is_shown=is_shown)

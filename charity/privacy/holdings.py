@@ -49,6 +49,18 @@ def merged_ids(session: Session, org_id: int, donor_id: int) -> Sequence[int]:
     return sorted({donor_id, *session.scalars(query)})
 
 
+def first_year(session: Session, org_id: int, kind: str, key: int) -> int:
+    """Return the first year of which something is held about a person: a gift, or the record itself."""
+    if kind != "donor":
+        return session.get_one(User, key).created_at.year
+    ids = merged_ids(session, org_id, key)
+    made = session.scalar(select(func.min(Donor.made_at)).where(Donor.org_id == org_id, Donor.id.in_(ids)))
+    given = session.scalar(
+        select(func.min(Donation.received_on)).where(Donation.org_id == org_id, Donation.donor_id.in_(ids))
+    )
+    return min(day.year for day in (made, given) if day is not None)
+
+
 def gather(
     session: Session, org_id: int, kind: str, key: int, *, is_own: bool = False
 ) -> dict[str, list[Row]]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from charity.oplog.models import OpLogEntry
 from charity.privacy.models import DataRequest
 from charity.users.models import User
 
@@ -121,3 +122,18 @@ def find_request(session: Session, org_id: int, public_no: str, on: date) -> Req
         decided_by=names.get(row.decided_by or 0, ""),
         decided_at=row.decided_at,
     )
+
+
+def is_handed_over(session: Session, org_id: int, public_no: str) -> bool:
+    """Say whether the copy of a request was handed over; the operation log knows."""
+    entry = session.scalar(
+        select(OpLogEntry.id)
+        .where(
+            OpLogEntry.org_id == org_id,
+            OpLogEntry.subject_kind == "data_request",
+            OpLogEntry.subject_no == public_no,
+            OpLogEntry.act == "privacy.hand_over",
+        )
+        .limit(1)
+    )
+    return entry is not None

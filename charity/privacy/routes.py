@@ -162,6 +162,18 @@ def _may(found: RequestFacts, act: str) -> bool:
     return not rules.check_act(found.row.state, act, permissions=actor.permissions, is_recorder=is_recorder)
 
 
+def _may_hand_over(found: RequestFacts) -> bool:
+    actor, row = current_actor(), found.row
+    return not rules.check_hand_over(
+        row.subject_kind,
+        row.kind,
+        row.state,
+        permissions=actor.permissions,
+        days=(now() - found.decided_at).days if found.decided_at else 0,
+        is_handed_over=queries.is_handed_over(db.session(), actor.org_id, row.public_no),
+    )
+
+
 def _shown(found: RequestFacts, status: int = 200, **forms: Any) -> ResponseReturnValue:
     """Return the page of a request, with the forms of the acts open to the reader."""
     actor, row = current_actor(), found.row
@@ -186,7 +198,7 @@ def _shown(found: RequestFacts, status: int = 200, **forms: Any) -> ResponseRetu
         kept=kept,
         **{name: open_forms[name] if _may(found, act) else None for name, act in acts.items()},
         may_withdraw=_may(found, "withdraw"),
-        may_hand_over=row.kind == "copy" and row.state == "fulfilled" and actor.may("privacy.handle"),
+        may_hand_over=_may_hand_over(found),
         is_recorder=found.recorded_by_id == actor.user_id,
         story=shown_lines(story(db.session(), actor.org_id, "data_request", row.public_no)),
     )
@@ -288,7 +300,7 @@ def _file(kind: str, sections: dict[str, Any], name: str) -> Response:
 @blueprint.post("/data-requests/<public_no>/copy")
 @permission_required("privacy.handle")
 def hand_over(public_no: str) -> ResponseReturnValue:
-    """Hand over the copy of what is held; each time is logged."""
+    """Hand over the copy of what is held, once; it is logged."""
     number = _found(public_no).row.public_no
     row, sections = transact(partial(service.copy_for, actor=current_actor(), public_no=number))
     return _file(row.subject_kind, sections, number)

@@ -152,10 +152,18 @@ PROBLEMS = register(
         "request_reason": N_("Choose a reason; a refusal without one is not lawful (PIPL, art. 50)."),
         "request_answer": N_("Write what the person is told."),
         "request_not_open": N_("The copy can be handed over once the request was granted."),
+        "request_handed_over": N_("The copy was handed over already; another one asks for a new request."),
+        "request_copy_late": N_(
+            "A copy is handed over within %(days)s days of the decision; write down a new request."
+        ),
         "request_day": N_("A request is not received in the future."),
         "request_elsewhere": N_(
             "This login was made by another organisation, which keeps its addresses and sign-ins; send the"
             " person there."
+        ),
+        "request_held": N_(
+            "A legal hold stands over these records (%(reason)s, %(first)s–%(last)s). Nothing is deleted"
+            " until it is released; the request can be decided then."
         ),
         "request_staff": N_("This person still works here; end the membership first."),
     }
@@ -187,6 +195,50 @@ def check_act(state: str, act: str, *, permissions: frozenset[str], is_recorder:
     if transition.is_second_person and is_recorder:
         return [Problem("request_second")]
     return []
+
+
+#: Classes of records (charity.retention) in which somebody stands: a hold on one stops a deletion.
+HELD_IN: Mapping[str, tuple[str, ...]] = {
+    "donor": ("gifts", "receipts", "invoices", "bank_files", "messages"),
+    "user": ("log", "messages"),
+}
+
+#: Days after the decision on which the copy may be handed over; what is held changes.
+COPY_DAYS = 30
+
+
+def check_hand_over(
+    subject_kind: str,
+    kind: str,
+    state: str,
+    *,
+    permissions: frozenset[str],
+    days: int,
+    is_handed_over: bool,
+) -> list[Problem]:
+    """Return why somebody may not hand over the copy a request asked for.
+
+    A donor's copy holds numbers in clear, so it also asks for the right to see them.
+
+    Args:
+        subject_kind: donor or user.
+        kind: of the request.
+        state: of the request.
+        permissions: of the actor.
+        days: since the decision.
+        is_handed_over: whether the copy was handed over before.
+
+    Problems: ``request_may_not``, ``request_not_open``, ``request_handed_over``,
+    ``request_copy_late``.
+    """
+    needed = {"privacy.handle", *(("donations.reveal",) if subject_kind == "donor" else ())}
+    if not needed <= permissions:
+        return [Problem("request_may_not")]
+    if kind != "copy" or state != "fulfilled":
+        return [Problem("request_not_open")]
+    if is_handed_over:
+        return [Problem("request_handed_over")]
+    return [Problem("request_copy_late", {"days": COPY_DAYS})] if days > COPY_DAYS else []
 
 
 def erased_and_kept(subject_kind: str) -> tuple[tuple[Holding, ...], tuple[Holding, ...]]:

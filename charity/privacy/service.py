@@ -23,6 +23,8 @@ from charity.oplog import rules as log_rules
 from charity.oplog.service import record
 from charity.privacy import holdings, rules
 from charity.privacy.models import DataRequest
+from charity.privacy.queries import is_handed_over
+from charity.retention.queries import hold_over
 from charity.users import factors, queries
 from charity.users.door_models import OpenSession
 from charity.users.models import User
@@ -199,8 +201,8 @@ def fulfil_request(session: Session, *, actor: Actor, public_no: str, answer: st
         on: today.
 
     Raises:
-        Refused: see :func:`_step`; ``request_answer``, ``request_subject``, ``request_staff``,
-            ``request_elsewhere``.
+        Refused: see :func:`_step`; ``request_answer``, ``request_subject``, ``request_held``,
+            ``request_staff``, ``request_elsewhere``.
     """
     with session.no_autoflush:
         row = _step(session, actor, public_no, "fulfil")
@@ -215,10 +217,14 @@ def fulfil_request(session: Session, *, actor: Actor, public_no: str, answer: st
 
 
 def _erase(session: Session, actor: Actor, row: DataRequest, on: date) -> None:
-    """Delete what no law keeps."""
+    """Delete what no law keeps and no hold covers."""
     key = holdings.subject_id(session, actor.org_id, row.subject_kind, row.subject_no)
     if key is None:
         raise refuse("request_subject")
+    first = holdings.first_year(session, actor.org_id, row.subject_kind, key)
+    hold = hold_over(session, actor.org_id, rules.HELD_IN[row.subject_kind], first, on.year)
+    if hold is not None:
+        raise refuse("request_held", reason=hold.reason, first=hold.from_year, last=hold.until_year)
     if row.subject_kind == "donor":
         _erase_donor(session, actor.org_id, key)
         return
@@ -257,20 +263,31 @@ def _erase_user(session: Session, org_id: int, user_id: int) -> None:
 
 
 def copy_for(session: Session, *, actor: Actor, public_no: str) -> tuple[DataRequest, dict[str, Any]]:
-    """Return a granted request and the copy to be handed over, and log that it was.
+    """Return a granted request and the copy to be handed over, once, and log that it was.
 
     Raises:
-        Refused: ``request_may_not``, ``request_missing``, ``request_not_open``, ``request_subject``.
+        Refused: ``request_missing``, ``request_subject``, and the problems of
+            :func:`charity.privacy.rules.check_hand_over`.
     """
     if not actor.may("privacy.handle"):
         raise refuse("request_may_not")
     row = session.scalar(
-        select(DataRequest).where(DataRequest.org_id == actor.org_id, DataRequest.public_no == public_no)
+        select(DataRequest)
+        .where(DataRequest.org_id == actor.org_id, DataRequest.public_no == public_no)
+        .with_for_update()
     )
     if row is None:
         raise refuse("request_missing")
-    if row.kind != "copy" or row.state != "fulfilled":
-        raise refuse("request_not_open")
+    refuse_if(
+        rules.check_hand_over(
+            row.subject_kind,
+            row.kind,
+            row.state,
+            permissions=actor.permissions,
+            days=(actor.at - row.decided_at).days if row.decided_at else 0,
+            is_handed_over=is_handed_over(session, actor.org_id, public_no),
+        )
+    )
     key = holdings.subject_id(session, actor.org_id, row.subject_kind, row.subject_no)
     if key is None:
         raise refuse("request_subject")

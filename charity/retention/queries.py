@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -97,3 +97,21 @@ def holds(session: Session, org_id: int) -> Sequence[LegalHold]:
     query = select(LegalHold).where(LegalHold.org_id == org_id)
     rows = session.scalars(query.order_by(LegalHold.id.desc())).all()
     return sorted(rows, key=lambda hold: hold.released_at is not None)
+
+
+def hold_over(
+    session: Session, org_id: int, class_codes: Collection[str], first_year: int, last_year: int
+) -> LegalHold | None:
+    """Return the oldest hold that stands over records of some classes and years; None without one."""
+    return session.scalar(
+        select(LegalHold)
+        .where(
+            LegalHold.org_id == org_id,
+            LegalHold.released_at.is_(None),
+            LegalHold.class_code.in_(("", *class_codes)),
+            LegalHold.from_year <= last_year,
+            LegalHold.until_year >= first_year,
+        )
+        .order_by(LegalHold.id)
+        .limit(1)
+    )

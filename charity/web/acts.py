@@ -11,7 +11,7 @@ The usual shape of a route:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import flash, redirect
 from flask.typing import ResponseReturnValue
@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 from charity.db import transact
 from charity.errors import Refused
 from charity.web.forms import BaseForm
+
+T = TypeVar("T")
 
 
 def carried_out(form: BaseForm, work: Callable[[Session], Any]) -> bool:
@@ -39,6 +41,24 @@ def carried_out(form: BaseForm, work: Callable[[Session], Any]) -> bool:
         form.add_problems(refused.problems)
         return False
     return True
+
+
+def prepared(form: BaseForm, work: Callable[[], T]) -> T | None:
+    """Run what an act needs before its transaction opens; None when it was refused or not asked for.
+
+    Reading a file takes its time, and the one writing transaction is everybody's.
+
+    Args:
+        form: of this request.
+        work: what is read; its refusal is put at the form's fields.
+    """
+    if not form.validate_on_submit():
+        return None
+    try:
+        return work()
+    except Refused as refused:
+        form.add_problems(refused.problems)
+        return None
 
 
 def status_of(form: BaseForm) -> int:

@@ -46,6 +46,7 @@ imports.decide_all                       >+-----------
 imports.drop                             >+--+--+-----
 imports.file                             >++++-++--++-
 imports.files                            >++++-++--++-
+imports.original                         >++++-++--++-
 imports.place                            >+--+--+-----
 imports.progress                         >++++-++--++-
 imports.row                              >++++-++--++-

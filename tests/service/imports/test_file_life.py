@@ -66,7 +66,7 @@ def test_every_act_on_a_file_in_every_state(
     data, file = bring(office, state, monkeypatch)
     own, clerk, file_id = office.session, office.clerk(), file.id
     here: dict[str, Any] = {"actor": clerk, "file_id": file_id}
-    drop = {"data": data, "name": "b.csv", "media_type": "text/csv", "data_dir": office.data_dir}
+    drop = {"data": data, "name": "b.csv", "data_dir": office.data_dir}
     answers = {"answers": Answers(), "data_dir": office.data_dir}
     verbs: dict[str, Callable[[], Any]] = {
         "drop again": partial(staging.stage_file, own, actor=clerk, on=TODAY, **drop),

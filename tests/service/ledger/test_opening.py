@@ -268,8 +268,8 @@ def test_books_that_begin_in_january_have_an_opening_alone(books: Ledger, settin
 def test_of_very_many_faults_the_first_are_told_and_the_others_counted(books: Ledger) -> None:
     rows = story()
     rows[BALANCES] = [balance("9999", "F1")] * (opening.MAX_SHOWN + 5)
-    values = {"data": workbook(rows), "name": "期初.xlsx", "today": TODAY}
-    plan, problems = opening.read_opening(books.session, org_id=books.org_id, **values)
+    book = opening.read_book(workbook(rows), "期初.xlsx")
+    plan, problems = opening.read_opening(books.session, org_id=books.org_id, book=book, today=TODAY)
     assert plan is None
     assert {problem.code for problem in problems[:-1]} == {"mapping_unknown"}
     assert (len(problems), problems[-1].code) == (opening.MAX_SHOWN + 1, "opening_more")

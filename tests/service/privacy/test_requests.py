@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from charity.db import Actor, transact
 from charity.donations import donors
@@ -17,6 +18,8 @@ from charity.errors import Refused
 from charity.privacy import holdings, queries, service
 from charity.privacy.models import DataRequest
 from charity.privacy.service import Wish
+from charity.retention import service as retention
+from charity.retention.rules import HoldSpan
 from charity.users import service as users
 from charity.users.models import User
 from tests.builders import OPENED_ON, make_actor, make_org, make_user
@@ -28,7 +31,8 @@ PHONE, ID_NUMBER, ADDRESS = "13805341234", "371402198001010012", "解放路一�
 
 @pytest.fixture
 def clerk(office: Office) -> Actor:
-    return make_actor(office.org_id, "privacy.read", "privacy.handle", at=NOON, user_id=11, name="收件人")
+    rights = ("privacy.read", "privacy.handle", "donations.reveal")
+    return make_actor(office.org_id, *rights, at=NOON, user_id=11, name="收件人")
 
 
 @pytest.fixture
@@ -113,6 +117,36 @@ def test_a_copy_holds_everything_and_each_handing_over_is_logged(
     ]
 
 
+def test_a_copy_is_handed_over_once_and_soon(
+    office: Office, clerk: Actor, decider: Actor, donor_no: str
+) -> None:
+    number = granted(office, clerk, decider, donor_no)
+    later = replace(clerk, at=NOON + timedelta(days=31))
+    assert refusal(office, lambda own: service.copy_for(own, actor=later, public_no=number)) == [
+        "request_copy_late"
+    ]
+    last = replace(clerk, at=NOON + timedelta(days=30))
+    assert run(office, lambda own: service.copy_for(own, actor=last, public_no=number))[1]["name"]
+    assert refusal(office, lambda own: service.copy_for(own, actor=clerk, public_no=number)) == [
+        "request_handed_over"
+    ]
+    assert acts(office.session).count("privacy.hand_over") == 1
+
+
+def test_who_may_not_see_numbers_hands_over_no_copy_of_a_donor(
+    office: Office, clerk: Actor, decider: Actor, donor_no: str
+) -> None:
+    number = granted(office, clerk, decider, donor_no)
+    administrator = replace(clerk, permissions=frozenset({"privacy.read", "privacy.handle"}))
+    assert refusal(office, lambda own: service.copy_for(own, actor=administrator, public_no=number)) == [
+        "request_may_not"
+    ]
+    make_user(office.session, org_id=office.org_id, username="lisi")
+    own_number = granted(office, clerk, decider, "lisi", subject_kind="user")
+    _row, held = run(office, lambda own: service.copy_for(own, actor=administrator, public_no=own_number))
+    assert held["login"][0]["username"] == "lisi"
+
+
 def test_a_deletion_takes_what_no_law_keeps_and_leaves_the_books(
     office: Office, clerk: Actor, decider: Actor, donor_no: str
 ) -> None:
@@ -128,6 +162,53 @@ def test_a_deletion_takes_what_no_law_keeps_and_leaves_the_books(
     assert "address" in str(entry) and "receipts" in str(entry)
     assert PHONE not in str(entry) and ADDRESS not in str(entry), "nothing of what went is logged"
     assert office.session.scalars(select(Donation.id).where(Donation.donor_id == key)).all()
+
+
+@pytest.mark.parametrize(
+    ("span", "is_held"),
+    [
+        (HoldSpan("", 1990, 2200), True),
+        (HoldSpan("gifts", 2026, 2026), True),
+        (HoldSpan("messages", 2020, 2026), True),
+        (HoldSpan("gifts", 1990, 2025), False),
+        (HoldSpan("vouchers", 1990, 2200), False),
+    ],
+)
+def test_a_legal_hold_stops_a_deletion_until_it_is_released(
+    office: Office, clerk: Actor, decider: Actor, donor_no: str, span: HoldSpan, is_held: bool
+) -> None:
+    keeper, other = (
+        make_actor(office.org_id, "retention.hold", at=NOON, user_id=key, name="保管人") for key in (21, 22)
+    )
+    hold_id = run(
+        office,
+        lambda own: retention.place_hold(own, actor=keeper, span=span, reason="（2026）鲁1502民初12号").id,
+    )
+    number = run(office, record(clerk, donor_no, kind="erase"))
+    run(office, lambda own: service.verify_identity(own, actor=clerk, public_no=number, how="当面核对"))
+
+    def decide(own: Session) -> None:
+        service.fulfil_request(own, actor=decider, public_no=number, answer="已办理", on=TODAY)
+
+    def phones() -> list[str]:
+        office.session.rollback()
+        found = select(DonorIdentifier.kind).where(DonorIdentifier.kind == "phone")
+        return list(office.session.scalars(found))
+
+    if is_held:
+        with pytest.raises(Refused) as caught:
+            run(office, decide)
+        assert caught.value.codes == ["request_held"]
+        assert "鲁1502民初12号" in caught.value.problems[0].sentence()
+        assert phones() == ["phone"]
+        state = select(DataRequest.state).where(DataRequest.public_no == number)
+        assert office.session.scalar(state) == "verified"
+        run(
+            office,
+            lambda own: retention.release_hold(own, actor=other, hold_id=hold_id, reason="案件已结"),
+        )
+    run(office, decide)
+    assert phones() == []
 
 
 def test_a_merged_donor_is_held_and_erased_as_one(

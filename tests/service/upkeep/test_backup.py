@@ -19,10 +19,12 @@ from charity.config import Settings
 from charity.db import unit_of_work
 from charity.errors import Refused
 from charity.ids import new_id
+from charity.ledger.attachments import read_attachment, sealed_path, store_attachment
 from charity.ledger.sealed_models import Voucher
 from charity.upkeep.archives import manifest_of
 from charity.upkeep.checking import find_all
 from charity.upkeep.models import Backup
+from charity.upkeep.restoring import verify
 from tests.service.upkeep.conftest import AT, GIFT, House
 
 Opened = Callable[[Settings], Session]
@@ -42,6 +44,29 @@ def test_a_backup_comes_back_whole(house: House, opened: Opened) -> None:
         files = [path.relative_to(here) for path in (here / name).rglob("*") if path.is_file()]
         assert files
         assert [f for f in files if (there / f).read_bytes() != (here / f).read_bytes()] == []
+
+
+@pytest.mark.sqlite_only
+def test_a_sealed_file_stays_sealed_in_it_and_opens_where_it_is_restored(
+    house: House, opened: Opened
+) -> None:
+    data = "姓名,手机号\n张三,13805341234\n".encode()
+    kept = {"data": data, "name": "名单.csv", "media_type": "text/plain", "is_sealed": True}
+    sha256 = house.ledger.act(store_attachment, "maker", data_dir=house.settings.data_dir, **kept)
+    made = house.back_up()
+    with tarfile.open(made.path) as tar:
+        members = [tar.extractfile(name).read() for name in tar.getnames()]  # type: ignore[union-attr]
+    assert not [member for member in members if data in member]
+    restored = house.restore(made.path, is_verified=True)
+    assert [line for line in restored.findings if sha256[:12] in line] == []
+    there, org_id = restored.settings.data_dir, house.ledger.org_id
+    wanted = {"org_id": org_id, "sha256": sha256, "data_dir": there}
+    assert read_attachment(opened(restored.settings), **wanted)[1] == data
+    sealed_path(there, sha256).write_bytes(b"changed")
+    again = verify(restored.settings, restored.manifest)
+    assert [line.rpartition(": ")[2] for line in again if sha256[:12] in line] == [
+        "its bytes were changed, or are sealed with another key"
+    ]
 
 
 @pytest.mark.sqlite_only

@@ -94,3 +94,18 @@ def test_nothing_is_sealed_without_a_key() -> None:
 
 def test_empty_text_is_sealed_too() -> None:
     assert sealed.unseal(sealed.seal("", "a.b"), "a.b") == ""
+
+
+def test_bytes_of_a_file_open_with_their_key_in_their_place_alone() -> None:
+    stored = sealed.seal_bytes(b"13800001234:\x00", "attachment:ab")
+    assert b"13800001234" not in stored
+    assert sealed.unseal_bytes(stored, "attachment:ab") == b"13800001234:\x00"
+    for changed in (stored[:-1] + bytes([stored[-1] ^ 1]), stored[:12], stored + b"x"):
+        with pytest.raises(sealed.SealBroken, match="changed"):
+            sealed.unseal_bytes(changed, "attachment:ab")
+    with pytest.raises(sealed.SealBroken, match="moved"):
+        sealed.unseal_bytes(stored, "attachment:cd")
+    sealed.configure(OLD)
+    with pytest.raises(sealed.SealBroken, match="not configured"):
+        sealed.unseal_bytes(stored, "attachment:ab")
+    assert not sealed.is_sealed_anew(stored)

@@ -130,6 +130,17 @@ def xlsx_rows(*rows: tuple[int, str]) -> bytes:
     return xlsx_with_sheet("".join(f'<row r="{number}">{cells}</row>' for number, cells in rows))
 
 
+def crowded_zip(count: int) -> bytes:
+    """Return a ZIP whose directory lists many entries while its end records speak of one."""
+    local = b"PK\x03\x04" + struct.pack("<5H3I2H", 20, 0, 0, 0, 0, 0, 0, 0, 1, 0) + b"a"
+    listed = b"".join(
+        b"PK\x01\x02" + struct.pack("<6H3I5H2I", 20, 20, *[0] * 7, 6, *[0] * 6) + b"%06x" % number
+        for number in range(count)
+    )
+    end = b"PK\x05\x06" + struct.pack("<4H2IH", 0, 0, 1, 1, len(listed), len(local), 0)
+    return local + listed + end
+
+
 def ods(rows: str) -> bytes:
     """Return an ODS whose one table 名单 has this XML of rows."""
     spaces = "".join(

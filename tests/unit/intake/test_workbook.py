@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from charity.intake import sheets
+from charity.intake.archive import Archive
+from charity.intake.limits import Bounds
+from charity.intake.read import read_file
 from charity.intake.table import read_table, read_tables
-from charity.intake.workbook import number_text
+from charity.intake.workbook import number_text, read_workbook
 from tests.unit.intake import making
 from tests.unit.intake.making import xlsx_cell
 from tests.unit.intake.refusing import assert_refused
@@ -225,6 +229,86 @@ def test_a_directory_that_lies_about_a_size_is_caught() -> None:
     assert zipfile.ZipFile(io.BytesIO(data)).getinfo("xl/media/much.xml").file_size == 1_000
     with assert_refused("file_zip_bomb"):
         read_table(data, "x")
+
+
+def _sheets(*bodies: str) -> bytes:
+    """Return an XLSX with one sheet for each body of rows, named S1, S2 …"""
+    base = making.xlsx(_TYPED)
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    odd = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    numbers = range(1, len(bodies) + 1)
+    names = "".join(f'<sheet name="S{n}" sheetId="{n}" r:id="r{n}"/>' for n in numbers)
+    links = "".join(
+        f'<Relationship Id="r{n}" Type="{odd}/worksheet" Target="worksheets/s{n}.xml"/>' for n in numbers
+    )
+    changed = {
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{odd}"><sheets>{names}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/'
+        f'2006/relationships">{links}</Relationships>',
+    }
+    stream = io.BytesIO(making.repacked(base, {part: text.encode() for part, text in changed.items()}))
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as parts:
+        for number, body in zip(numbers, bodies, strict=True):
+            sheet = f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
+            parts.writestr(f"xl/worksheets/s{number}.xml", sheet)
+    return stream.getvalue()
+
+
+_ROW = "<row>" + "<c><v>7</v></c>" * 50 + "</row>"
+
+
+def test_many_small_parts_that_expand_too_much_together_are_refused_unopened() -> None:
+    data = _sheets(*[_ROW * 9_000] * 4)
+    assert len(data) < 150_000
+    with assert_refused("file_zip_bomb"):
+        read_workbook(data, "xlsx", "x")
+
+
+def test_a_walk_stops_at_the_rows_and_cells_that_may_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def start(self: sheets._XlsxWalk, tag: str, attributes: dict[str, str]) -> None:
+        read.append(tag)
+        usual(self, tag, attributes)
+
+    usual = sheets._XlsxWalk.start
+    monkeypatch.setattr(sheets._XlsxWalk, "start", start)
+    with assert_refused("sheet_too_wide") as problem:
+        read_workbook(_sheets(_ROW * 400), "xlsx", "x", Bounds(rows=10))
+    assert (problem[0].params["sheet"], problem[0].params["row"]) == ("S1", 11)
+    assert len(read) < 11 * 101 + 5
+    read.clear()
+    with assert_refused("sheet_too_wide") as problem:
+        read_workbook(_sheets(_ROW * 4, _ROW * 400), "xlsx", "x", Bounds(cells=100))
+    assert problem[0].params["sheet"] == "S2"
+    assert len(read) == 601
+
+
+def test_sheets_together_span_no_more_than_one_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charity.intake.sheets.MAX_CELLS", 150)
+    assert len(read_workbook(_sheets(_ROW, _ROW), "xlsx", "x")) == 2
+    with assert_refused("sheet_too_wide"):
+        read_workbook(_sheets(_ROW * 2, _ROW * 2), "xlsx", "x")
+
+
+def test_strings_are_counted_no_further_than_may_be_read() -> None:
+    with assert_refused("sheet_too_heavy"):
+        read_workbook(making.xlsx([["甲", "乙", "丙"]]), "xlsx", "x", Bounds(cells=2))
+
+
+def test_only_the_sheets_asked_for_are_read() -> None:
+    found = read_workbook(_sheets(_ROW, _ROW, _ROW), "xlsx", "x", Bounds(sheets=frozenset({"S2", "S9"})))
+    assert [sheet.sheet for sheet in found] == ["S2"]
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x.zip"])
+def test_a_directory_that_is_too_long_is_not_even_listed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = making.crowded_zip(2_001)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # opening it would raise
+    with assert_refused("file_unreadable"):
+        read_file(data, name, None)
+    with assert_refused("file_unreadable"):
+        Archive(data, name)
 
 
 def test_parts_that_are_large_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

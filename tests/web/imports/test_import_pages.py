@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from charity.db import db
+from charity.imports import reading
 from charity.imports.models import ImportFile, ImportRow
+from charity.imports.reading import Answers
+from charity.intake.read import ParsedFile
 from charity.ledger.models import Draft
 from tests.gifts import Move, Pay, bank_export, donor_list, wechat_bill
 from tests.support import source
@@ -199,6 +204,35 @@ def test_an_unknown_file_asks_about_its_columns_once(accountant: FlaskClient, ap
     known = wechat_bill([Pay("41", "1.00")])
     drop(accountant, (known, "bill.csv"))
     assert accountant.get(f"{address_of(app)}/columns").location == address_of(app)
+
+
+def test_a_file_is_read_while_others_can_write(
+    accountant: FlaskClient, app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a long one takes seconds; the one writing transaction is not held for them."""
+    path = session.get_bind().engine.url.database
+    read: list[str] = []
+
+    def parse(own: Session, org_id: int, data: bytes, name: str, answers: Answers) -> ParsedFile:
+        other = sqlite3.connect(path, timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # raises while somebody writes
+        other.execute("ROLLBACK")
+        other.close()
+        read.append(name)
+        return usual(own, org_id, data, name, answers)
+
+    usual = reading.parse
+    monkeypatch.setattr(reading, "parse", parse)
+    drop(accountant, ("甲列,乙列,丙列\r\n王五,30.00,2026-03-17\r\n".encode(), "odd.csv"))
+    answer = {"column-0": "counterparty_name", "column-1": "amount", "column-2": "day"}
+    shared = {"form": "donor_list", "unit": "元", "channel": "", "direction": ""}
+    address = address_of(app)
+    right = post(accountant, f"{address}/columns", **shared, **answer)
+    assert right.location == address  # type: ignore[attr-defined]
+    drop(accountant, (donor_list([["李四", "200"]], head="捐赠人,捐赠金额"), "list.csv"))
+    days = post(accountant, f"{address_of(app)}/days", received_on="2026-3-16")
+    assert days.status_code == 303  # type: ignore[attr-defined]
+    assert set(read) == {"odd.csv", "list.csv"} and len(read) >= 4
 
 
 def test_a_row_in_full_hides_the_numbers_of_people(accountant: FlaskClient, app: Flask) -> None:

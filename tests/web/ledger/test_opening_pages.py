@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from charity import sealed
+from charity.config import Settings
 from charity.db import prepare_engine
+from charity.ledger import opening
 from charity.ledger.opening_rows import BALANCES, TICKETS
 from tests.books import open_books
 from tests.builders import make_user
@@ -115,6 +117,43 @@ def test_what_does_not_tie_is_shown_and_nothing_is_kept(roles: Callable[[str], F
 def test_a_file_that_is_no_workbook_says_so(roles: Callable[[str], FlaskClient]) -> None:
     assert hand_in(roles("accountant"), b"not a workbook").status_code == 422
     assert roles("accountant").post(URL, data={}).status_code == 422
+
+
+def test_a_workbook_is_read_while_others_can_write(
+    roles: Callable[[str], FlaskClient], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a large one takes seconds; the one writing transaction is not held for them."""
+    path = session.get_bind().engine.url.database
+    read: list[str] = []
+
+    def reading(data: bytes, name: str) -> opening.OpeningBook:
+        other = sqlite3.connect(path, timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # raises while somebody writes
+        other.execute("ROLLBACK")
+        other.close()
+        read.append(name)
+        return usual(data, name)
+
+    usual = opening.read_book
+    monkeypatch.setattr(opening, "read_book", reading)
+    accountant, chief = roles("accountant"), roles("chief_accountant")
+    assert hand_in(accountant, workbook(story())).status_code == 303
+    assert read == ["期初.xlsx"]
+    link = next(link for link in page(chief.get(URL)).links if link.endswith("/approve"))
+    read.clear()
+    assert chief.post(link).headers["Location"] == URL
+    assert read == ["期初.xlsx"]
+
+
+def test_a_workbook_far_longer_than_books_is_refused(
+    roles: Callable[[str], FlaskClient], settings: Settings
+) -> None:
+    rows = story()
+    rows[TICKETS] = [{"name": "某", "amount": "1", "on": "2026-08-30", "ref": str(n)} for n in range(10_001)]
+    response = hand_in(roles("accountant"), workbook(rows))
+    assert response.status_code == 422
+    assert "未开票据" in page(response).text and "more than can be read" in page(response).text
+    assert not (settings.data_dir / "attachments").exists()
 
 
 def test_who_prepared_it_does_not_approve_and_can_withdraw(roles: Callable[[str], FlaskClient]) -> None:

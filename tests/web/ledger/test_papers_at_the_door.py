@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from charity.config import Settings
 from charity.db import transact
-from charity.errors import Refused
-from charity.ledger.attachments import SIZE_LIMIT, keep_paper
+from charity.errors import Problem, Refused
+from charity.ledger import attachments
+from charity.ledger.attachments import SIZE_LIMIT, judge_paper, store_attachment
+from charity.ledger.paper_judging import check_paper
 from charity.places.models import Org
 from tests.builders import make_actor
 
@@ -22,9 +26,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
 def kept(session: Session, data_dir: Path, data: bytes, name: str) -> str:
-    org_id = session.scalars(select(Org.id)).one()
+    actor, kind = make_actor(session.scalars(select(Org.id)).one()), judge_paper(data, name)
     return transact(
-        lambda own: keep_paper(own, actor=make_actor(org_id), data=data, name=name, data_dir=data_dir),
+        lambda own: store_attachment(
+            own, actor=actor, data=data, name=name, media_type=kind, data_dir=data_dir
+        ),
         session=session,
     )
 
@@ -73,3 +79,28 @@ def test_what_is_too_large_is_not_opened(
     with pytest.raises(Refused) as caught:
         kept(session, settings.data_dir, b"MZ" + bytes(SIZE_LIMIT), "a.pdf")
     assert caught.value.codes == ["attachment_too_large"]
+
+
+def test_a_paper_is_looked_through_while_others_can_write(
+    as_role: Callable[..., FlaskClient],
+    session: Session,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Judging takes seconds for a large file; the one writing transaction is not held for them."""
+    path = session.get_bind().engine.url.database
+    looked: list[str] = []
+
+    def check(data: bytes, name: str) -> list[Problem]:
+        other = sqlite3.connect(path, timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # raises while somebody writes
+        other.execute("ROLLBACK")
+        other.close()
+        looked.append(name)
+        return check_paper(data, name)
+
+    monkeypatch.setattr(attachments, "check_paper", check)
+    form = {"files": [(io.BytesIO(PNG), "一.png"), (io.BytesIO(PNG + b"2"), "二.png")]}
+    as_role("accountant").post("/office/drafts/new", data=form)
+    assert looked == ["一.png", "二.png"]
+    assert len(list((settings.data_dir / "attachments").rglob("*/*"))) == 2

@@ -65,7 +65,33 @@ def test_a_request_from_the_letter_to_the_file(
     held = {section["what"]: section for section in json.loads(file.data)["held"]}
     assert held["gifts, purposes and how they are shown"]["kept_by"].startswith("慈善法")
     assert decider.post(f"{url}/copy").status_code == 403
+    again = clerk.post(f"{url}/copy")
+    assert again.status_code == 422 and "13805341234" not in again.text
+    assert "handed over already" in page(again).text
     assert "privacy.hand_over" in acts(session)
+
+
+def test_the_administrator_is_handed_no_numbers_of_donors(
+    as_role: Callable[..., FlaskClient], session: Session, tmp_path: Path
+) -> None:
+    open_desk(session, tmp_path)
+    clerk, decider = english(as_role("gift_clerk")), english(as_role("approver"))
+    sent = {
+        "subject_kind": "donor",
+        "subject_no": a_donor(session),
+        "kind": "copy",
+        "wish": "请给我一份",
+        "received_on": "2026-03-18",
+    }
+    url = clerk.post("/office/new-data-request", data=sent).headers["Location"]
+    clerk.post(f"{url}/verify", data={"how": "当面核对身份证"})
+    decider.post(f"{url}/fulfil", data={"answer": "复印件已备好"})
+    administrator = english(as_role("administrator"))
+    assert f"{url}/copy" not in administrator.get(url).text
+    assert f"{url}/copy" in clerk.get(url).text
+    refused = administrator.post(f"{url}/copy")
+    assert refused.status_code == 422 and "13805341234" not in refused.text
+    assert "privacy.hand_over" not in acts(session)
 
 
 def test_a_deletion_says_what_the_law_keeps_before_it_is_granted(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from charity import create_app, sealed
 from charity.config import Settings
 from charity.db import db, transact
+from charity.ledger.attachments import sealed_path, store_attachment
 from charity.users import factors
 from charity.users.links import make_token
 from tests.builders import NOON, make_org, make_user
@@ -75,10 +76,14 @@ def test_a_new_field_key_keeps_second_factors_and_codes(
     set_password(session, "lisi")
     lisi = actor_of(session, "lisi", org_id=org_id, at=NOON)
     secret, codes = enrol_app(session, lisi)
+    kept = {"data": b"a list", "name": "a.csv", "media_type": "text/plain", "data_dir": settings.data_dir}
+    sha256 = transact(lambda own: store_attachment(own, actor=lisi, is_sealed=True, **kept), session=session)
     other = restarted(settings, clock, field_key=NEW, retired_field_keys=(settings.field_key,))
     with other.app_context():
         result = other.test_cli_runner().invoke(args=["reseal"])
     assert result.exit_code == 0 and not result.output.startswith("0 rows")
+    assert "and 1 files" in result.output
+    assert sealed.is_sealed_anew(sealed_path(settings.data_dir, sha256).read_bytes())
     session.rollback()
     stored = session.execute(
         text("SELECT secret FROM users_authenticator_app UNION SELECT email FROM users_user")
