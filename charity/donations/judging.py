@@ -447,7 +447,7 @@ def gift_words(row: IncomingRow) -> str:
 
     Some banks know no field for them and put them where others say what kind of movement it is.
     """
-    parts = (row.fund_hint, row.purpose, row.remark)
+    parts: tuple[str, ...] = (row.fund_hint, row.purpose, row.remark)
     if not any(part.strip() for part in parts) and _GIFT_WORDS.search(row.summary):
         parts = (row.summary,)
     return clean_line(" ".join(dict.fromkeys(part.strip() for part in parts if part.strip())), 400)
