@@ -14,7 +14,7 @@ from functools import partial
 
 from flask import current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
+from flask_login import current_user, logout_user
 from sqlalchemy.orm import Session
 
 from charity.db import db, transact
@@ -143,11 +143,21 @@ def watch() -> ResponseReturnValue | None:
     found, at = this_session(), now()
     if at - found.seen_at >= _NOTE_EVERY:
         transact(partial(sessions.note, session_id=found.id, at=at))
+    if found.must_enrol and factors.factors_of(db.session(), found.user.id).is_any:
+        return _sign_in_anew(found)
     if found.must_enrol and request.endpoint not in ENROL_PAGES:
         return redirect(url_for("users.second_factor"), 303)
     if request.method not in _SAFE and access.permission in door_rules.STEP_UP_PERMISSIONS:
         return _step_up(found, access)
     return None
+
+
+def _sign_in_anew(found: Found) -> ResponseReturnValue:
+    """End a session that waits for a factor which was set up in another: it is shown at the door."""
+    transact(partial(sessions.close, session_id=found.id, how="self", at=now()))
+    logout_user()
+    session.clear()
+    return redirect(url_for("users.sign_in"), 303)
 
 
 def _step_up(found: Found, access: Access) -> ResponseReturnValue | None:

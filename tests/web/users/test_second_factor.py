@@ -414,3 +414,19 @@ def test_another_organisation_may_ask_for_a_factor_at_once(
     answer = as_role("administrator", org_code="XJ").post("/xj/office/new-person", data=taken_in)
     assert answer.status_code == 303
     assert visitor.get("/office/").headers["Location"] == FACTOR
+
+
+def test_a_session_that_waits_for_a_factor_set_up_elsewhere_signs_in_anew(
+    app: Flask, lisi: Actor, session: Session, org_id: int, clock: Clock
+) -> None:
+    """It neither goes on by the password alone nor is asked to set up what there is already."""
+    demand(session, org_id, Policy("money"))
+    here, there = new_visitor(app), new_visitor(app)
+    for client in (here, there):
+        sign_in(client, "lisi")
+        assert client.get("/office/").headers["Location"] == FACTOR
+    enrol(here, clock)
+    assert here.get("/office/").status_code == 200
+    assert there.get(FACTOR).headers["Location"] == "/sign-in"
+    assert there.get("/office/").headers["Location"].startswith("/sign-in")
+    assert sign_in(there, "lisi").headers["Location"] == "/sign-in/second"
