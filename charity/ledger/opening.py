@@ -202,7 +202,19 @@ def propose_opening(
     if known is not None:
         known.state, known.reason = "withdrawn", "另一份工作簿取代"
         session.flush()
-    row = Opening(
+    row = _proposed(actor, plan, sha256)
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as error:  # a second tab was faster
+        raise refuse("opening_none") from error
+    _log(session, actor, "ledger.propose_opening", row)
+    return row
+
+
+def _proposed(actor: Actor, plan: OpeningPlan, sha256: str) -> Opening:
+    """Return the row of a workbook that waits for its second person."""
+    return Opening(
         org_id=actor.org_id,
         sha256=sha256,
         start_month=plan.file.start.code,
@@ -212,13 +224,6 @@ def propose_opening(
         approver_id=None,
         taken_at=None,
     )
-    session.add(row)
-    try:
-        session.flush()
-    except IntegrityError as error:  # a second tab was faster
-        raise refuse("opening_none") from error
-    _log(session, actor, "ledger.propose_opening", row)
-    return row
 
 
 def _log(session: Session, actor: Actor, act: str, row: Opening, **details: Any) -> None:
