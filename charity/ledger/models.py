@@ -1,7 +1,6 @@
 """Records that may still change: chart, funds, earmarks, places of money, months, drafts.
 
-What is posted stands in ``sealed_models``. Codes are stable names for people and files
-and are never changed once used; keys are numbers.
+What is posted stands in ``sealed_models``. Codes are stable names, never changed once used.
 """
 
 from __future__ import annotations
@@ -47,7 +46,6 @@ class Account(Base):
     code: Mapped[str] = mapped_column(String(20))
     #: Chinese name, parts joined with 「—」.
     name_zh: Mapped[str] = mapped_column(String(80))
-    #: English name.
     name_en: Mapped[str] = mapped_column(String(120))
     #: asset, contra_asset, liability, net_asset, income or expense.
     kind: Mapped[str] = mapped_column(String(20))
@@ -392,9 +390,7 @@ class Draft(Base):
     __tablename__ = "ledger_draft"
     __table_args__ = (
         UniqueConstraint("org_id", "idempotency_key"),
-        CheckConstraint(
-            "state IN ('draft','submitted','reviewed','signed','posted','discarded')", name="state"
-        ),
+        CheckConstraint("state IN ('draft','submitted','reviewed','signed','posted','discarded')", "state"),
         CheckConstraint("colour IN ('blue','red')", name="colour"),
         whole_numbers("total_fen"),
         Index("ix_ledger_draft_state", "org_id", "state", "voucher_on", "id"),

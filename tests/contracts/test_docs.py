@@ -23,7 +23,7 @@ def everything() -> str:
 def settings_read() -> set[str]:
     """Return the names config.py reads from the environment."""
     config = source.text(source.ROOT / "charity" / "config.py")
-    return set(re.findall(r"""(?:values(?:\.get\(|\[)|_key\(values, )"([A-Z_]+)\"""", config))
+    return set(re.findall(r"""(?:values(?:\.get\(|\[)|_(?:key|count)\(values, )"([A-Z_]+)\"""", config))
 
 
 def test_every_setting_is_told() -> None:

@@ -64,8 +64,8 @@ def package_files() -> list[Path]:
 
 
 def files_of_tests() -> list[Path]:
-    """Return the Python files that hold tests."""
-    return sorted((ROOT / "tests").rglob("test_*.py"))
+    """Return the Python files that hold tests, and the scripts that some of them play."""
+    return sorted([*(ROOT / "tests").rglob("test_*.py"), ROOT / "tests" / "faults" / "scripts.py"])
 
 
 def import_everything() -> None:
