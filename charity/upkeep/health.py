@@ -148,6 +148,7 @@ def _proofs(session: Session, at: datetime) -> Probe:
     figures = {"proofs_waiting_seconds": waits_s, "proofs_unconfirmed": unconfirmed}
     return Probe("proofs", "warn" if is_behind else "ok", figures)
 
+
 #: Hours between backups that a house in earnest is held to where no schedule is set.
 UNSCHEDULED_HOURS = 24
 
