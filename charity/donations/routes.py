@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from charity.donations import (
     bookers,
+    desk_routes,
     donor_routes,
     gift_routes,
     pledge_routes,
@@ -15,7 +16,7 @@ from charity.errors import N_
 from charity.web import navigation
 
 #: Modules whose import puts their pages on the blueprint.
-PAGES = (donor_routes, gift_routes, pledge_routes, purpose_routes, slip_routes)
+PAGES = (desk_routes, donor_routes, gift_routes, pledge_routes, purpose_routes, slip_routes)
 
 #: Imported so that whatever serves pages knows who books dropped files and where they are kept.
 BOOKER = bookers.BOOKER

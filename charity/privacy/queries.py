@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from charity.oplog.models import OpLogEntry
@@ -84,6 +84,12 @@ def _row(request: DataRequest, on: date) -> RequestRow:
         request.due_on,
         max(0, (on - request.due_on).days) if is_open else 0,
     )
+
+
+def count_in_state(session: Session, org_id: int, state: str) -> int:
+    """Return how many requests stand in a state of ``rules.STATES``."""
+    query = select(func.count()).where(DataRequest.org_id == org_id, DataRequest.state == state)
+    return session.execute(query).scalar_one()
 
 
 def list_requests(session: Session, org_id: int, on: date) -> Sequence[RequestRow]:

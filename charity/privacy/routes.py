@@ -14,7 +14,7 @@ from flask_babel import pgettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from charity.db import db, transact
+from charity.db import Actor, db, transact
 from charity.errors import N_
 from charity.oplog.queries import story
 from charity.oplog.routes import LogLine, shown_lines
@@ -22,7 +22,7 @@ from charity.privacy import queries, rules, service
 from charity.privacy.forms import AnswerForm, RefusalForm, RequestForm, VerifyForm
 from charity.privacy.queries import RequestFacts, RequestRow
 from charity.privacy.rules import Holding
-from charity.web import navigation
+from charity.web import desk, navigation
 from charity.web.access import permission_required, signed_in
 from charity.web.acts import carried_out, done, status_of
 from charity.web.context import current_actor, now, today
@@ -34,6 +34,21 @@ blueprint = Blueprint("privacy", __name__, url_prefix="/office")
 navigation.register(
     "office", "privacy.requests", N_("Requests of data persons"), "privacy.read", order=30, group="settings"
 )
+
+
+def _waiting(session: Session, actor: Actor) -> list[desk.Waiting]:
+    """Tell the overview which requests wait for the reader; the law gives them thirty days."""
+    found = []
+    for permission, state, label in (
+        ("privacy.handle", "received", _("Requests of data persons: make sure who asks")),
+        ("privacy.decide", "verified", _("Requests of data persons to decide")),
+    ):
+        if actor.may(permission) and (count := queries.count_in_state(session, actor.org_id, state)):
+            found.append(desk.Waiting(label, url_for("privacy.requests"), count))
+    return found
+
+
+desk.register("privacy", _waiting, order=60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,23 @@ def waiting_reset(session: Session, *, org_id: int, username: str, at: datetime)
     return ResetRow(row.reason, name or "", row.asked_by, row.asked_at, is_expired)
 
 
+def to_confirm(session: Session, actor: Actor) -> list[tuple[str, str]]:
+    """Return login name and name of those whose reset waits for this administrator."""
+    rows = session.execute(
+        select(User.username, User.display_name)
+        .join(FactorReset, FactorReset.user_id == User.id)
+        .where(
+            FactorReset.org_id == actor.org_id,
+            FactorReset.state == "asked",
+            FactorReset.asked_at >= actor.at - door_rules.RESET_WAIT,
+            FactorReset.asked_by != actor.user_id,
+            FactorReset.user_id != actor.user_id,
+        )
+        .order_by(FactorReset.asked_at)
+    )
+    return [(username, name) for username, name in rows]
+
+
 def ask_reset(session: Session, *, actor: Actor, username: str, reason: str, on: date) -> User:
     """Ask that a person's second factor be taken off.
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from charity.db import db, transact
+from charity.db import Actor, db, transact
 from charity.errors import N_
 from charity.users import door_rules, factor_resets, policies, queries
 from charity.users.door_routes import blueprint
@@ -19,7 +19,7 @@ from charity.users.entry_routes import floor, tell
 from charity.users.forms import PolicyForm, ReasonForm
 from charity.users.policies import PolicyRow
 from charity.users.queries import Member
-from charity.web import navigation
+from charity.web import desk, navigation
 from charity.web.access import permission_required
 from charity.web.acts import carried_out, done, status_of
 from charity.web.context import current_actor, today
@@ -29,6 +29,23 @@ from charity.web.render import render
 navigation.register(
     "office", "users.policy", N_("Rules of sign-in"), "users.manage", order=15, group="settings"
 )
+
+
+def _waiting(session: Session, actor: Actor) -> list[desk.Waiting]:
+    """Tell the overview whose second factor a colleague asked to take off; it lapses within a day."""
+    if not actor.may("users.manage"):
+        return []
+    return [
+        desk.Waiting(
+            _("Second factor to be taken off: %(name)s", name=name),
+            url_for("users.person", username=username),
+            state="warn",
+        )
+        for username, name in factor_resets.to_confirm(session, actor)
+    ]
+
+
+desk.register("users", _waiting, order=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,3 +247,15 @@ def test_who_does_not_record_gifts_is_kept_out(desk: Desk, reader: FlaskClient, 
     assert reader.post(f"{WORDS}/1/forget").status_code == 403
     assert reader.get("/office/gifts/unidentified").status_code == 200
     assert clerk.get(f"/office/gifts/{unclaimed(desk).public_no}/claim").status_code == 403
+
+
+def test_the_overview_tells_clerk_and_accountant_what_their_gifts_wait_for(
+    desk: Desk, clerk: FlaskClient, accountant: FlaskClient
+) -> None:
+    """One gift without a purpose, one without its voucher."""
+    waiting(desk, "修桥")
+    assert decide(clerk, waiting(desk, "补路"), "F3") == 303
+    unclear, undrafted = "1 Gifts whose purpose is unclear", "1 Gifts whose voucher is still to be made"
+    assert unclear in page(clerk.get("/office/")).text
+    assert undrafted not in page(clerk.get("/office/")).text
+    assert undrafted in page(accountant.get("/office/")).text

@@ -54,8 +54,12 @@ def test_a_request_from_the_letter_to_the_file(
     shown = page(clerk.get(url)).text
     assert "identity not shown yet" in shown and "another person decides on it" in shown
     assert "2026-04-17" in shown
+    assert "make sure who asks" in page(clerk.get("/office/")).text
+    assert "data persons to decide" not in page(decider.get("/office/")).text
     assert clerk.post(f"{url}/verify", data={"how": ""}).status_code == 422
     assert clerk.post(f"{url}/verify", data={"how": "当面核对身份证"}).status_code == 303
+    assert "make sure who asks" not in page(clerk.get("/office/")).text
+    assert "1 Requests of data persons to decide" in page(decider.get("/office/")).text
     assert clerk.post(f"{url}/fulfil", data={"answer": "x"}).status_code == 403
     assert decider.post(f"{url}/refuse", data={"answer": "x", "reason": ""}).status_code == 422
     assert decider.post(f"{url}/fulfil", data={"answer": "复印件已备好"}).status_code == 303

@@ -314,8 +314,12 @@ def test_administrators_reset_together_and_end_sessions(
     make_user(session, org_id=org_id, username="admin2", roles=("administrator",))
     other = signed_in(app, "admin2")
     other.set_cookie("language", "en")
+    told = "Second factor to be taken off"
+    assert told in other.get("/office/").get_data(as_text=True)
+    assert told not in first.get("/office/").get_data(as_text=True)
     assert "Confirm: take it off" in other.get("/office/people/lisi").get_data(as_text=True)
     assert other.post("/office/people/lisi/second-factor/confirm").status_code == 303
+    assert told not in other.get("/office/").get_data(as_text=True)
     assert [mail.subject for mail in mails(session)][-2:] == [
         "您的第二重验证即将被解除",
         "您的第二重验证已被解除",
