@@ -215,7 +215,7 @@ def one_key_two_drafts(ledger: Ledger) -> tuple[Work, Work]:
 
 def batch_and_one(ledger: Ledger) -> tuple[Work, Work]:
     ids = [draft(ledger, GIFT) for _ in range(3)]
-    batch = act(ledger, batches.post_or_park, "chief", draft_ids=ids, on=ledger.on)
+    batch = act(ledger, batches.post_or_park, "chief", groups=[[key] for key in ids], on=ledger.on)
     return batch, post(ledger, ids[1])
 
 

@@ -218,8 +218,10 @@ def test_parts_of_a_composite_glyph_are_found_and_renumbered() -> None:
 
 
 def test_the_operators_font_comes_from_the_settings(tmp_path: Path) -> None:
-    environ = {"CHARITY_ENV": "test", "CHARITY_DATA": str(tmp_path), "CHARITY_FALLBACK_FONT": "/none.ttf"}
-    with pytest.raises(fonts.FallbackFontUnusable, match="/none.ttf"):
+    font = tmp_path / "broken.ttf"
+    font.write_bytes(b"no font")
+    environ = {"CHARITY_ENV": "test", "CHARITY_DATA": str(tmp_path), "CHARITY_FALLBACK_FONT": str(font)}
+    with pytest.raises(fonts.FallbackFontUnusable, match="broken.ttf"):
         create_app(load_settings(environ))
     del environ["CHARITY_FALLBACK_FONT"]
     assert load_settings(environ).fallback_font is None
