@@ -271,8 +271,7 @@ def prepare(folder: Path, count: int) -> dict[str, str]:
     """Make a database with so many gifts in a folder; return the environment of its app."""
     environ = _environ(folder)
     settings = load_settings(environ)
-    with schema.owner_engine(settings) as engine, engine.begin() as connection:
-        schema.create_tables(connection, settings)
+    schema.upgrade(settings)
     engine = create_engine(settings.database_url)
     prepare_engine(engine)
     with Session(engine) as session:
