@@ -89,6 +89,7 @@ def _drafts(ledger: Ledger, count: int) -> list[int]:
             "request_sha256": "0" * 64,
             "incident_reason": "",
             "maker_id": 11,
+            "makers": [11],
             "made_at": ledger.at,
             "reviewer_id": 12,
             "reviewed_at": ledger.at,
