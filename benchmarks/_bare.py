@@ -18,18 +18,20 @@ from charity.db import Base
 from tests.support.postgres import PostgresServer
 
 #: Table → the column that names the voucher; the headers last.
-_GROWING = {
+GROWING = {
     "ledger_voucher_line": "voucher_id",
     "ledger_voucher_attachment": "voucher_id",
     "ledger_voucher": "id",
 }
-_KEPT = (
+#: Sums that each posting brings up to date.
+KEPT = (
     "ledger_balance",
     "ledger_day_total",
     "ledger_cash_flow_total",
     "ledger_fund_month",
     "ledger_fund_guard",
     "ledger_voucher_counter",
+    "donations_gift_total",
 )
 #: Steps from a draft to a signed one, each a commit of its own.
 _STEPS = ("submitted", "reviewed", "signed")
@@ -140,8 +142,8 @@ class Bare:
         self._cursor = self._target.cursor()
         self._drafts = _Table(connection, source, "ledger_draft")
         self._jobs = _Table(connection, source, "jobs_job")
-        self._growing = [(_Table(connection, source, name), column) for name, column in _GROWING.items()]
-        self._kept = [_Table(connection, source, name) for name in _KEPT]
+        self._growing = [(_Table(connection, source, name), column) for name, column in GROWING.items()]
+        self._kept = [_Table(connection, source, name) for name in KEPT]
         self._log = _Table(connection, source, "oplog_entry")
         for table in (self._drafts, self._jobs, self._log, self._growing[-1][0]):
             table.leave_out(self._target)

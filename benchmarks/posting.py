@@ -15,40 +15,20 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, insert
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from benchmarks import Measure
+from benchmarks._bare import GROWING, KEPT
 from charity import schema
 from charity.config import load_settings
 from charity.db import prepare_engine, unit_of_work
-from charity.ids import new_id
 from charity.ledger import posting
-from charity.ledger.books import load_books
-from charity.ledger.completion_rules import complete
-from charity.ledger.models import Draft
-from charity.ledger.rules import DraftLine, DraftVoucher
-from charity.periods import Month
-from tests.books import PAPER, Ledger, open_books
+from tests.books import PAPER, open_books
+from tests.support.bulk import signed_gifts
 
 #: Vouchers posted for one figure.
 COUNT = 3000
-
-#: Table → the column that names the voucher.
-_GROWING = {
-    "ledger_voucher_line": "voucher_id",
-    "ledger_voucher_attachment": "voucher_id",
-    "ledger_voucher": "id",
-}
-_KEPT = (
-    "ledger_balance",
-    "ledger_day_total",
-    "ledger_cash_flow_total",
-    "ledger_fund_month",
-    "ledger_fund_guard",
-    "ledger_voucher_counter",
-    "donations_gift_total",
-)
 
 
 def open_database(folder: Path) -> tuple[str, Session]:
@@ -61,56 +41,12 @@ def open_database(folder: Path) -> tuple[str, Session]:
     return settings.database_url.removeprefix("sqlite:///"), Session(engine)
 
 
-def _drafts(ledger: Ledger, count: int) -> list[int]:
-    """Return signed drafts of gifts, made in bulk."""
-    on = date(2026, 3, 5)
-    books = load_books(ledger.session, ledger.org_id, on)
-    lines = (
-        DraftLine("1002", debit_fen=10_000, fund="F2", money_place="B1"),
-        DraftLine("410102", credit_fen=10_000, fund="F2"),
-    )
-    whole = complete(DraftVoucher(on, Month.of(on), "捐款", lines), books)
-    rows: list[dict[str, Any]] = [
-        {
-            "org_id": ledger.org_id,
-            "id": new_id(),
-            "state": "signed",
-            "kind": "normal",
-            "colour": "blue",
-            "voucher_on": on,
-            "month": 202603,
-            "summary": "捐款",
-            "lines": [line.to_json() for line in whole.lines],
-            "attachments": [PAPER],
-            "has_money": True,
-            "total_fen": 10_000,
-            "ref": "",
-            "idempotency_key": f"bench-{new_id()}",
-            "request_sha256": "0" * 64,
-            "incident_reason": "",
-            "maker_id": 11,
-            "makers": [11],
-            "made_at": ledger.at,
-            "reviewer_id": 12,
-            "reviewed_at": ledger.at,
-            "cashier_id": 13,
-            "signed_at": ledger.at,
-            "returned_reason": "",
-            "version": 1,
-        }
-        for _ in range(count)
-    ]
-    with unit_of_work(ledger.session) as session:
-        session.execute(insert(Draft), rows)
-    return [int(row["id"]) for row in rows]
-
-
 def _ours(folder: Path, chunk: int) -> tuple[float, str, list[list[int]]]:
     """Return the seconds of posting, the database it left, and the vouchers of each transaction."""
     path, session = open_database(folder)
     ledger = open_books(session)
     ledger.open_months("2026-03", "2026-03")
-    ids, batches = _drafts(ledger, COUNT), []
+    ids, batches = signed_gifts(ledger, COUNT, PAPER), []
     began = time.perf_counter()
     for start in range(0, COUNT, chunk):
         with unit_of_work(session) as work:
@@ -157,8 +93,8 @@ def bare_seconds(folder: Path, source_path: str, batches: Sequence[Sequence[int]
         target.execute(f"PRAGMA {pragma}")
     for (name,) in target.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         target.execute(f"DROP TRIGGER {name}")
-    growing = [_by_voucher(source, table, column) for table, column in _GROWING.items()]
-    kept = [_rows(source, table) for table in _KEPT]
+    growing = [_by_voucher(source, table, column) for table, column in GROWING.items()]
+    kept = [_rows(source, table) for table in KEPT]
     log = _rows(source, "oplog_entry")
     statement, columns, drafts = _rows(source, "ledger_draft")
     target.execute("BEGIN")

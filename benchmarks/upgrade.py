@@ -20,8 +20,9 @@ from charity.upkeep import upgrading
 from charity.upkeep.backups import make_backup
 from charity.upkeep.restoring import restore_backup
 from tests.books import open_books
+from tests.support.bulk import post_many
 from tests.support.databases import KEYS
-from tests.support.releases import make_release, post_many
+from tests.support.releases import make_release
 
 T = TypeVar("T")
 COUNT = 10_000

@@ -339,7 +339,6 @@ def setup_command(
     from charity.founding.service import is_founded
     from charity.web.prefix import reserved_segments
 
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     settings, at = current_app.extensions["charity.settings"], current_app.config["CLOCK"]()
     if not inspect(db.session().connection()).has_table("places_org"):
         db.session().rollback()
@@ -350,7 +349,7 @@ def setup_command(
     if wants_code:
         click.echo(f"{settings.public_url}/setup\n{setup_code(settings.data_dir)[0]}")
         return
-    reserved = reserved_segments(app)
+    reserved = reserved_segments(current_app.url_map)
     try:
         data, units = read_file(path) if path else ask(business_date(at, settings.zone))
         plan = steps.judge(settings, data, reserved)

@@ -20,6 +20,7 @@ from charity.imports.models import ImportFile, ImportRow
 from charity.ledger import drafting, posting, setup
 from charity.ledger.models import Draft
 from charity.money import format_yuan, parse_yuan
+from charity.sealed import keyed_hash
 from tests.books import Ledger, open_books
 
 T = TypeVar("T")
@@ -198,6 +199,21 @@ class Office:
     def act(self, verb: Callable[..., T], **values: Any) -> T:
         """Run one verb as the clerk in a unit of work."""
         return transact(lambda own: verb(own, actor=self.clerk(), **values), session=self.session)
+
+    def open_account(self, code: str, name: str, number: str, **values: Any) -> None:
+        """Open a bank account whose number is on record."""
+        self.ledger.act(
+            setup.open_money_place,
+            "chief",
+            code=code,
+            name=name,
+            kind="bank",
+            account="1002",
+            on=date(2026, 1, 1),
+            number_tail=number[-4:],
+            number_hash=keyed_hash(number),
+            **values,
+        )
 
     def stage(self, data: bytes, name: str = "bill.csv", **values: Any) -> ImportFile:
         """Drop a file."""

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from charity.config import Settings
-from charity.db import db, transact
+from charity.db import db
 from charity.errors import Refused, refuse
 from charity.founding import code, steps
 from charity.founding.forms import SetupForm
@@ -21,7 +21,7 @@ from charity.founding.service import is_founded
 from charity.founding.usual import FUNDS, PLACES
 from charity.web.access import public
 from charity.web.context import now, settings, today
-from charity.web.limits import charge, client_address, give_back
+from charity.web.limits import charge, client_address, uncharge
 from charity.web.prefix import reserved_segments
 from charity.web.render import render
 
@@ -105,7 +105,8 @@ def setup() -> ResponseReturnValue:
     form = SetupForm()
     is_right = code.is_right(settings().data_dir, form.code.data or "")
     if is_right:
-        _uncount()  # whoever has the code may mend the other fields as often as it takes
+        # Whoever has the code may mend the other fields as often as it takes.
+        uncharge(name="setup_code", subject=client_address(), window_s=CODE_WINDOW_S)
     if not form.validate_on_submit():
         return _show(form, 422)
     try:
@@ -119,15 +120,9 @@ def setup() -> ResponseReturnValue:
         return _show(form, 422)
 
 
-def _uncount() -> None:
-    """Give the try back: only guesses at the code are limited."""
-    values = {"name": "setup_code", "subject": client_address(), "window_s": CODE_WINDOW_S, "at": now()}
-    transact(lambda own: give_back(own, **values))
-
-
 def _act(form: SetupForm, own: Settings) -> Response:
     """Try mail or gateway on the spot, or found the federation."""
-    reserved = reserved_segments(current_app._get_current_object())  # type: ignore[attr-defined]
+    reserved = reserved_segments(current_app.url_map)
     plan = steps.judge(own, form.plan_data(), reserved)
     wanted = request.form.get("act", "")
     if wanted in _TRIALS:

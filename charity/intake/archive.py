@@ -33,17 +33,49 @@ PROBLEMS = register(
     }
 )
 
+#: What the library raises over a directory that is damaged.
+_DAMAGES = (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, struct.error, IndexError)
 _STEP = 2**20
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
 
-def most_entries(data: bytes) -> int:
+def _most_entries(data: bytes) -> int:
     """Return how many entries the directory of a ZIP can have at most, without listing it.
 
     The library makes an object of each entry it finds and believes no count; the count in
     the end record may lie. Every entry begins with the same four bytes.
     """
     return data.count(b"PK\x01\x02")
+
+
+class Unlistable(Exception):
+    """A ZIP whose directory cannot be read.
+
+    Attributes:
+        is_long: it holds more entries than anybody wants listed; else it is damaged.
+    """
+
+    def __init__(self, *, is_long: bool = False) -> None:
+        self.is_long = is_long
+
+
+def listed(data: bytes, most: int) -> list[zipfile.ZipInfo]:
+    """Return the directory of a ZIP.
+
+    Args:
+        data: the whole file.
+        most: entries it may have.
+
+    Raises:
+        Unlistable: it is damaged or has more.
+    """
+    if _most_entries(data) > most:
+        raise Unlistable(is_long=True)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as opened:
+            return opened.infolist()
+    except _DAMAGES as error:
+        raise Unlistable() from error
 
 
 class Archive:
@@ -63,26 +95,13 @@ class Archive:
         """
         self._data, self._name, self._encrypted = data, name, encrypted
         self._left = MAX_UNPACKED_BYTES
-        if most_entries(data) > MAX_PARTS:
-            raise refuse("file_unreadable", name=name, part="zip")
         try:
-            with zipfile.ZipFile(io.BytesIO(data)) as opened:
-                parts = opened.infolist()
-        except zipfile.BadZipFile:
+            parts = listed(data, MAX_PARTS)
+        except Unlistable:
             # The end record of 22 bytes closes a zip; without it the rest was not sent.
             is_whole = b"PK\x05\x06" in data[-66_000:-18]
             code = "file_unreadable" if is_whole else "workbook_truncated"
             raise refuse(code, name=name, part="zip") from None
-        except (
-            ValueError,
-            NotImplementedError,
-            OSError,
-            EOFError,
-            struct.error,
-            UnicodeDecodeError,
-            IndexError,
-        ):
-            raise refuse("file_unreadable", name=name, part="zip") from None
         self.parts = {part.filename: part for part in parts}
         if len(self.parts) != len(parts):
             raise refuse("file_unreadable", name=name, part="zip")

@@ -8,17 +8,15 @@ Source: 财会〔2024〕11号 art. 27; 会计档案管理办法 (2015) art. 8; G
 
 from __future__ import annotations
 
-import io
 import re
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from charity.errors import N_, Problem, register
-from charity.intake.archive import most_entries
+from charity.intake.archive import Unlistable, listed
 from charity.ledger.media import media_type
 
 PROBLEMS = register(
@@ -129,14 +127,11 @@ def _judge_ole(data: bytes, name: str, kind: str) -> Iterator[Problem]:
 
 def _judge_zip(data: bytes, name: str, kind: str) -> Iterator[Problem]:
     """Look at the list of a container before anything is unpacked, if it is short enough to be one."""
-    if most_entries(data) > FILES_LIMIT:
-        yield Problem("attachment_bomb", {"name": name}, "attachments")
-        return
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        yield Problem("attachment_kind", {"name": name}, "attachments")
+        entries = listed(data, FILES_LIMIT)
+    except Unlistable as refused:
+        code = "attachment_bomb" if refused.is_long else "attachment_kind"
+        yield Problem(code, {"name": name}, "attachments")
         return
     if sum(entry.file_size for entry in entries) > UNPACKED_LIMIT:
         yield Problem("attachment_bomb", {"name": name}, "attachments")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from charity.errors import refuse
 from charity.upkeep.rules import BadManifest, Manifest, Member, read_manifest
@@ -40,7 +40,7 @@ class _Hashing(io.RawIOBase):
     def read(self, size: int = -1, /) -> bytes:
         return self._note(self._file.read(size))
 
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]
+    def write(self, data: Any, /) -> int:
         return self._file.write(self._note(bytes(data)))
 
     def tell(self) -> int:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import secrets
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -25,6 +25,9 @@ from charity.oplog.service import record
 from charity.users import door_rules, factors
 from charity.users.door_models import OpenSession, Passkey
 from charity.users.models import User
+
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
 #: What a question is for: a new key, or a key that is there already.
 Purpose = Literal["make", "show"]
@@ -44,11 +47,11 @@ def _ask(session: Session, session_id: int, purpose: Purpose, at: datetime) -> b
     return challenge.encode()
 
 
-def _described(rows: list[Passkey]) -> list[object]:
+def _described(rows: list[Passkey]) -> list[PublicKeyCredentialDescriptor]:
     from webauthn import base64url_to_bytes
-    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor as Descriptor
 
-    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(row.credential_id)) for row in rows]
+    return [Descriptor(id=base64url_to_bytes(row.credential_id)) for row in rows]
 
 
 def _rows(session: Session, user_id: int) -> list[Passkey]:
@@ -89,7 +92,7 @@ def ask_to_make(
         user_name=username,
         user_display_name=actor.name,
         challenge=_ask(session, session_id, "make", actor.at),
-        exclude_credentials=_described(held),  # type: ignore[arg-type]
+        exclude_credentials=_described(held),
         authenticator_selection=AuthenticatorSelectionCriteria(
             # Found by the login's list of keys; a slot on a small security key is not used up.
             resident_key=ResidentKeyRequirement.DISCOURAGED,
@@ -186,7 +189,7 @@ def ask_to_show(
     options = generate_authentication_options(
         rp_id=site[0],
         challenge=_ask(session, session_id, "show", at),
-        allow_credentials=_described(held),  # type: ignore[arg-type]
+        allow_credentials=_described(held),
     )
     return options_to_json(options)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from werkzeug.routing import Map
 
 from charity.web.context import ORG_SLUG
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 SCRIPT_ROOT = "charity.script_root"
 
 
-def reserved_segments(app: Flask) -> frozenset[str]:
+def reserved_segments(routes: Map) -> frozenset[str]:
     """Return the first path segments the app's own routes use; no org may be named so."""
-    return frozenset(rule.rule.split("/")[1] for rule in app.url_map.iter_rules())
+    return frozenset(rule.rule.split("/")[1] for rule in routes.iter_rules())
 
 
 class OrgPrefix:
@@ -50,5 +51,5 @@ class OrgPrefix:
         # Read at the first request, when every blueprint is there; the pages of the
         # default org then cost no look-up of slugs at all.
         if not self._reserved:
-            self._reserved = reserved_segments(self._app)
+            self._reserved = reserved_segments(self._app.url_map)
         return segment in self._reserved

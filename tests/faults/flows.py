@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -236,7 +237,7 @@ def closing_flow(house: House) -> list[Act]:
         return sequence(runner, org_id=office.org_id, at=ledger.at, settings=house.settings)
 
     def close(month: int) -> Act:
-        run = lambda: house.act(closing.close_month, "chief", month=Month(2026, month), on=ledger.on)  # noqa: E731
+        run = partial(house.act, closing.close_month, "chief", month=Month(2026, month), on=ledger.on)
         return Act(f"close {month}", run, "close_not_open")
 
     return [

@@ -7,8 +7,9 @@ the clock was set back knows nothing of the ids before it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -161,9 +162,7 @@ def test_a_lock_out_neither_stays_for_ever_nor_opens_the_door(session: Session, 
     """After the jump as many tries are left as in any other window, and no more."""
 
     def tries(at: datetime) -> list[bool]:
-        spent: Callable[[Session], bool] = lambda own: spend(  # noqa: E731
-            own, name="sign_in", subject="lisi", limit=5, window_s=900, at=at
-        )
+        spent = partial(spend, name="sign_in", subject="lisi", limit=5, window_s=900, at=at)
         return [transact(spent, session=session) for _ in range(8)]
 
     assert tries(NOON).count(True) == 5

@@ -7,7 +7,6 @@ had the columns; its own guards, kept at its release, are then put in place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from alembic import command
@@ -17,69 +16,11 @@ from sqlalchemy.engine import Connection
 
 from charity import grants, schema, triggers
 from charity.config import Settings
-from charity.db import Base, unit_of_work
-from charity.ids import new_id
-from charity.ledger import posting
-from charity.ledger.books import load_books
-from charity.ledger.completion_rules import complete
-from charity.ledger.models import Draft
-from charity.ledger.rules import DraftLine, DraftVoucher
-from charity.periods import Month
+from charity.db import Base
 from charity.upkeep.revisions import released_triggers
-from tests.books import Ledger
 
-#: Vouchers posted in one transaction, and rows carried over at once.
+#: Rows carried over at once.
 _AT_ONCE = 500
-
-
-def post_many(ledger: Ledger, count: int, paper: str, on: date = date(2026, 3, 5)) -> None:
-    """Post many small gifts through the ledger's own posting, many in a transaction.
-
-    Args:
-        ledger: with the month open.
-        count: of vouchers.
-        paper: SHA-256 of a source document in the store.
-        on: their date.
-    """
-    books = load_books(ledger.session, ledger.org_id, on)
-    lines = (
-        DraftLine("1002", debit_fen=10_000, fund="F2", money_place="B1"),
-        DraftLine("410102", credit_fen=10_000, fund="F2"),
-    )
-    whole = complete(DraftVoucher(on, Month.of(on), "捐款", lines), books)
-    signed: dict[str, Any] = {
-        "org_id": ledger.org_id,
-        "state": "signed",
-        "kind": "normal",
-        "colour": "blue",
-        "voucher_on": on,
-        "month": int(f"{on:%Y%m}"),
-        "summary": "捐款",
-        "lines": [line.to_json() for line in whole.lines],
-        "attachments": [paper],
-        "has_money": True,
-        "total_fen": 10_000,
-        "ref": "",
-        "request_sha256": "0" * 64,
-        "incident_reason": "",
-        "maker_id": 11,
-        "makers": [11],
-        "made_at": ledger.at,
-        "reviewer_id": 12,
-        "reviewed_at": ledger.at,
-        "cashier_id": 13,
-        "signed_at": ledger.at,
-        "returned_reason": "",
-        "version": 1,
-    }
-    for start in range(0, count, _AT_ONCE):
-        ids = [new_id() for _ in range(min(_AT_ONCE, count - start))]
-        with unit_of_work(ledger.session) as session:
-            session.execute(
-                insert(Draft), [{**signed, "id": key, "idempotency_key": f"k{key}"} for key in ids]
-            )
-        with unit_of_work(ledger.session) as session:
-            posting.post_drafts(session, actor=ledger.actor("chief"), draft_ids=ids, on=date(2026, 12, 31))
 
 
 def make_release(settings: Settings, revision: str, source: Engine) -> None:

@@ -20,9 +20,7 @@ from charity.donations.rules import Part
 from charity.donations.service import allocate
 from charity.imports import service
 from charity.imports.models import ImportFile, ImportRow
-from charity.ledger import setup
 from charity.ledger.sealed_models import Voucher
-from charity.sealed import keyed_hash
 from tests.gifts import Office, assert_sound
 from tests.unit.intake.making import repacked
 
@@ -124,18 +122,7 @@ def desk(office: Office) -> Office:
     """The office in November, with a second account that was once a person's card."""
     office.ledger.open_months("2026-05", "2026-11")
     office.at, office.on = datetime(2026, 11, 25, 4, tzinfo=UTC), DAY
-    office.ledger.act(
-        setup.open_money_place,
-        "chief",
-        code="P1",
-        name="收款卡 尾号 0031",
-        kind="bank",
-        account="1002",
-        agency_account="100291",
-        on=date(2026, 1, 1),
-        number_tail="0031",
-        number_hash=keyed_hash("9999000011110031"),
-    )
+    office.open_account("P1", "收款卡 尾号 0031", "9999000011110031", agency_account="100291")
     office.ledger.post(BEFORE)
     for word, fund in (("医疗", "F2"), ("急难", "F1"), ("发展帮扶", "F3")):
         office.act(purposes.learn_purpose, keyword=word, fund=fund, on=DAY)

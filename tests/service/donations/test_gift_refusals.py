@@ -16,7 +16,6 @@ from charity.errors import Problem, Refused
 from charity.imports.service import decide_rows
 from charity.ledger import drafting, setup
 from charity.ledger.judging import draft_value
-from charity.sealed import keyed_hash
 from tests.books import PAPER
 from tests.gifts import TODAY, Move, Office, bank_export, donor_list
 
@@ -38,17 +37,7 @@ ROWS = [
 
 
 def test_a_row_that_is_no_gift_says_why(office: Office) -> None:
-    office.ledger.act(
-        setup.open_money_place,
-        "chief",
-        code="B9",
-        name="一般户",
-        kind="bank",
-        account="1002",
-        on=date(2026, 1, 1),
-        number_tail=OWN[-4:],
-        number_hash=keyed_hash(OWN),
-    )
+    office.open_account("B9", "一般户", OWN)
     file = office.stage(bank_export([move for move, *_ in ROWS]), place="B1")
     assert [(row.verdict, row.reason) for row in office.rows(file)] == [(what, why) for _, what, why in ROWS]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 
 import pytest
 from sqlalchemy import select
@@ -15,8 +14,6 @@ from charity.imports import service
 from charity.imports.models import ImportFile
 from charity.imports.reading import facts_of, judge_values
 from charity.imports.stored_rows import row_value
-from charity.ledger import setup
-from charity.sealed import keyed_hash
 from tests.gifts import Move, Office, Pay, bank_export, wechat_bill
 
 CARD = "卡号: 9999****%s\r\n记账日期,货币,交易金额,联机余额,交易摘要,对手信息,客户摘要\r\n"
@@ -42,17 +39,7 @@ def judged(office: Office, file: ImportFile) -> list[tuple[str, str]]:
 
 
 def open_card(office: Office) -> None:
-    office.ledger.act(
-        setup.open_money_place,
-        "chief",
-        code="P1",
-        name="收款卡",
-        kind="bank",
-        account="1002",
-        on=date(2026, 1, 1),
-        number_tail="0031",
-        number_hash=keyed_hash("9999000011110031"),
-    )
+    office.open_account("P1", "收款卡", "9999000011110031")
 
 
 def test_a_card_finds_its_place_by_the_end_of_its_number(office: Office) -> None:
@@ -200,17 +187,7 @@ def test_a_number_that_stands_twice_is_a_question(office: Office) -> None:
 
 
 def test_a_company_file_of_another_number_is_refused_for_the_place(office: Office) -> None:
-    office.ledger.act(
-        setup.open_money_place,
-        "chief",
-        code="B9",
-        name="一般户",
-        kind="bank",
-        account="1002",
-        on=date(2026, 1, 1),
-        number_tail="8888",
-        number_hash=keyed_hash("9999000088888888"),
-    )
+    office.open_account("B9", "一般户", "9999000088888888")
     data = (
         "OFXHEADER:100\n<OFX><STMTRS><CURDEF>CNY<BANKACCTFROM><ACCTID>9999000077777777</BANKACCTFROM>\n"
         "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260317<TRNAMT>5.00<FITID>1<MEMO>捐款</STMTTRN></STMTRS></OFX>\n"

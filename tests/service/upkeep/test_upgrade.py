@@ -28,8 +28,9 @@ from charity.upkeep.revisions import known_revisions, revision_of
 from tests.books import open_books
 from tests.service.upkeep.conftest import AT
 from tests.support import databases
+from tests.support.bulk import post_many
 from tests.support.databases import Database
-from tests.support.releases import make_release, post_many
+from tests.support.releases import make_release
 
 #: Vouchers in the books; ``benchmarks/upgrade.py`` takes 10,000.
 COUNT = 500

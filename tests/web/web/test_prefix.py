@@ -36,7 +36,7 @@ def test_the_apps_own_first_segments_are_reserved_and_never_looked_up(shell, vis
         raise AssertionError("slugs were looked up")
 
     shell.extensions["charity.org_slugs"] = never
-    assert {"office", "static", "language", "where"} <= reserved_segments(shell)
+    assert {"office", "static", "language", "where"} <= reserved_segments(shell.url_map)
     assert visitor.get("/where").status_code == 200
 
 
