@@ -123,11 +123,11 @@ def _log(session: Session, actor: Actor, act: str, row: DataRequest, **details: 
     )
 
 
-def _step(session: Session, actor: Actor, public_no: str, act: str) -> DataRequest:
-    """Return a request, locked, on which the actor may do an act; its state is the next one.
+def _locked(session: Session, actor: Actor, public_no: str) -> DataRequest:
+    """Return a request, locked.
 
     Raises:
-        Refused: ``request_missing`` and the problems of :func:`charity.privacy.rules.check_act`.
+        Refused: ``request_missing``.
     """
     row = session.scalar(
         select(DataRequest)
@@ -136,6 +136,16 @@ def _step(session: Session, actor: Actor, public_no: str, act: str) -> DataReque
     )
     if row is None:
         raise refuse("request_missing")
+    return row
+
+
+def _step(session: Session, actor: Actor, public_no: str, act: str) -> DataRequest:
+    """Return a request, locked, on which the actor may do an act; its state is the next one.
+
+    Raises:
+        Refused: ``request_missing`` and the problems of :func:`charity.privacy.rules.check_act`.
+    """
+    row = _locked(session, actor, public_no)
     is_recorder = row.recorded_by == actor.user_id
     refuse_if(rules.check_act(row.state, act, permissions=actor.permissions, is_recorder=is_recorder))
     row.state = rules.TRANSITIONS[row.state, act].state
@@ -271,13 +281,7 @@ def copy_for(session: Session, *, actor: Actor, public_no: str) -> tuple[DataReq
     """
     if not actor.may("privacy.handle"):
         raise refuse("request_may_not")
-    row = session.scalar(
-        select(DataRequest)
-        .where(DataRequest.org_id == actor.org_id, DataRequest.public_no == public_no)
-        .with_for_update()
-    )
-    if row is None:
-        raise refuse("request_missing")
+    row = _locked(session, actor, public_no)
     refuse_if(
         rules.check_hand_over(
             row.subject_kind,
